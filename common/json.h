@@ -17,19 +17,22 @@
 
 struct json;
 
-enum json_type {
-	JSON_TEXT,    /* char[size] at offset; UTF-8, min..max bytes */
-	JSON_NAME,    /* char[size]; text_is_name, up to max */
-	JSON_UUID,    /* struct uuid */
-	JSON_INTEGER, /* int64_t, min..max */
-	JSON_BOOLEAN, /* bool */
-	JSON_LIST,    /* char[size]: strings of names, joined by '\n', each up to max bytes, min.. count in min/max_items */
+enum json_field_type {
+	FIELD_TEXT,    /* char[size] at offset; UTF-8, min..max bytes */
+	FIELD_NAME,    /* char[size]; text_is_name, up to max */
+	FIELD_UUID,    /* struct uuid */
+	FIELD_INTEGER, /* int64_t, min..max */
+	FIELD_BOOLEAN, /* bool */
+	FIELD_LIST,    /* char[size]: distinct names, joined by '\n', each up to max bytes;
+			  min..JSON_LIST_ITEMS of them */
 };
 
-/* One field of a body. presence: when not NULL-offset, a bool at `given` says that it was there. */
+enum { JSON_LIST_ITEMS = 64, JSON_DEPTH = 16 };
+
+/* One field of a body; what is absent leaves its member as it was. */
 struct json_field {
 	const char *name;
-	enum json_type type;
+	enum json_field_type type;
 	size_t offset; /* into the struct that is filled */
 	size_t size;   /* of the member */
 	size_t given;  /* offset of a bool member set to true when present, or 0 for none */
@@ -41,17 +44,19 @@ MUST_CHECK bool json_parse(struct view text, struct json **ret, struct err *e);
 void json_free(struct json *j);
 /* Fills *to by the table; unknown names in the object are ERR_UNKNOWN_FIELD. A literal null
  * counts as absent where the field is not required. */
-MUST_CHECK bool json_read_fields(const struct json *j, const struct json_field *fields, size_t n,
-				 void *to, struct err *e);
+MUST_CHECK bool json_read_fields(const struct json *j, const struct json_field *fields,
+				 size_t n, void *to, struct err *e);
 /* The same for a reply of a newer peer: unknown names are passed over. */
-MUST_CHECK bool json_read_known(const struct json *j, const struct json_field *fields, size_t n,
-				void *to, struct err *e);
-/* Reading by hand: each returns NULL / false when absent or of another type. Borrowed. */
-const char *json_text(const struct json *j, const char *name);
-bool json_integer(const struct json *j, const char *name, int64_t *ret);
-bool json_boolean(const struct json *j, const char *name, bool *ret);
-const struct json *json_object(const struct json *j, const char *name); /* borrowed, never free */
-size_t json_count(const struct json *j, const char *name);	       /* of an array; 0 if none */
+MUST_CHECK bool json_read_known(const struct json *j, const struct json_field *fields,
+				size_t n, void *to, struct err *e);
+/* Reading by hand: each returns NULL / false when absent or of another type. Borrowed.
+ * (Not json_text, json_object...: jansson exports names like these.) */
+const char *json_get_text(const struct json *j, const char *name);
+bool json_get_integer(const struct json *j, const char *name, int64_t *ret);
+bool json_get_boolean(const struct json *j, const char *name, bool *ret);
+bool json_has(const struct json *j, const char *name); /* present, null included */
+const struct json *json_get_object(const struct json *j, const char *name); /* never free */
+size_t json_count(const struct json *j, const char *name); /* of an array; 0 if none */
 const struct json *json_item(const struct json *j, const char *name, size_t i); /* an object in it */
 const char *json_item_text(const struct json *j, const char *name, size_t i);
 DEFINE_DROP(json)
@@ -62,11 +67,11 @@ struct json_writer {
 	bool comma;
 	unsigned depth;
 };
-void json_open(struct json_writer *w, const char *name);	     /* { ; name NULL inside arrays and at top */
-void json_close(struct json_writer *w);				     /* } */
-void json_open_list(struct json_writer *w, const char *name);	     /* [ */
-void json_close_list(struct json_writer *w);			     /* ] */
-void json_put_text(struct json_writer *w, const char *name, const char *value); /* NULL writes null */
+void json_open(struct json_writer *w, const char *name); /* {; name NULL in arrays and on top */
+void json_close(struct json_writer *w);
+void json_open_list(struct json_writer *w, const char *name); /* [ */
+void json_close_list(struct json_writer *w);
+void json_put_text(struct json_writer *w, const char *name, const char *value); /* NULL: null */
 void json_put_integer(struct json_writer *w, const char *name, int64_t value);
 void json_put_boolean(struct json_writer *w, const char *name, bool value);
 void json_put_null(struct json_writer *w, const char *name);
