@@ -5,7 +5,8 @@
  * Owns:    change and reply (freed by exchange_done); all else is borrowed until `finish`.
  * Life:    http fills the request and calls dispatch; dispatch finds route and identity, runs
  *          the handler, which stages a change and a reply; dispatch commits the change, and
- *          only then calls `finish`, which sends the reply.
+ *          only then calls `finish`, which sends the reply. A change with writes but no audit
+ *          record gets an ordinary one; a change without either is not committed at all.
  * Knows:   nothing of libmicrohttpd, so that tests and fuzzers call dispatch without a socket.
  * Threads: one at a time: I/O thread, worker, writer, I/O thread.
  */
@@ -53,7 +54,7 @@ struct exchange {
 	const char *authorization; /* NULL: header absent; likewise below */
 	const char *content_type;
 	const char *if_match;
-	bool forwarded;		   /* a header that claims a client certificate was there */
+	const char *bad_header;	   /* name of one that must not be there, or twice; or NULL */
 	struct view body;
 	bool body_too_large;
 	struct peer *peer;
@@ -70,6 +71,10 @@ struct exchange {
 	struct reply reply;	   /* owned */
 	int tries;
 	void *worker;		   /* the worker's own caches; see api.h */
+	struct err failed;	   /* the error that the reply tells, or ERR_NONE */
+	int64_t started_us, ends_us; /* monotonic */
+	struct dispatch *dispatch; /* borrowed */
+	struct exchange *next;	   /* in the queue */
 };
 
 void exchange_done(struct exchange *x); /* frees what it owns, wipes the reply */
@@ -100,16 +105,22 @@ struct route {
 	size_t body_max;      /* bytes */
 	const char *verb;     /* for the audit trail: "instance.place" */
 	const char *says;     /* one line, for the documentation */
+	bool releases;	      /* answers with a secret: never without an audit record */
 };
 
 /* Helpers for handlers. */
-const char *exchange_query(const struct exchange *x, const char *name, char *ret, size_t cap); /* NULL: absent; decoded */
-void exchange_json(struct exchange *x, int status, struct json_writer *ret); /* body is ready to be written */
+
+/* The decoded value of a query field, or NULL when absent. Values above 255 bytes never reach
+ * a handler, so a ret of 256 is always enough; a smaller one gets cut text. */
+const char *exchange_query(const struct exchange *x, const char *name, char *ret, size_t cap);
+/* Starts a JSON body: write the one object to ret. What was staged before is dropped. */
+void exchange_json(struct exchange *x, int status, struct json_writer *ret);
 void exchange_etag(struct exchange *x, int64_t generation);
-bool exchange_if_match(const struct exchange *x, int64_t generation, struct err *e); /* 428, 412 */
-/* The one problem+json (RFC 9457) writer. */
+/* ERR_PRECONDITION_REQUIRED without If-Match, ERR_PRECONDITION_FAILED with another. */
+MUST_CHECK bool exchange_if_match(const struct exchange *x, int64_t generation, struct err *e);
+/* The one problem+json (RFC 9457) writer; drops and wipes what was staged. */
 void exchange_problem(struct exchange *x, const struct err *e);
-/* Fills who, when, from where and which verb in the change's audit record. */
+/* Fills who, when, from where and which verb in the change's audit record; verdict "allowed". */
 struct audit_record *exchange_audit(struct exchange *x, int64_t now_us);
 
 #endif
