@@ -127,7 +127,7 @@ void http_answer_done(struct http_answer *a)
 {
 	secret_free(a->secret);
 	buf_done(&a->body);
-	*a = (struct http_answer){0};
+	*a = (struct http_answer){ 0 };
 }
 
 /* ---- what is sent ---- */
@@ -142,7 +142,8 @@ static size_t on_header(char *line, size_t one, size_t len, void *ctx)
 static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	(void)one; /* always 1: CURLOPT_WRITEFUNCTION(3) */
-	return http_reply_body(ctx, (struct view){(const uint8_t *)bytes, len}) ? len : 0;
+	return http_reply_body(ctx, (struct view){ (const uint8_t *)bytes, len }) ? len
+										  : 0;
 }
 
 static bool add_header(struct curl_slist **list, const char *line)
@@ -271,13 +272,13 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask,
 		     struct http_answer *ret, struct err *e)
 {
 	CLEANUP(slist_drop) struct curl_slist *headers = NULL;
-	struct http_reply r = {.to = ret};
+	struct http_reply r = { .to = ret };
 	char says[CURL_ERROR_SIZE] = "";
 	long status = 0;
 	char url[2 * URL_MAX + 512];
 	CURLcode code;
 
-	*ret = (struct http_answer){0};
+	*ret = (struct http_answer){ 0 };
 	if (!text_format(url, sizeof url, "%s%s", c->url, ask->path))
 		return err_set(e, ERR_BAD_PATH, "the request's path is too long");
 	curl_easy_reset(c->curl); /* keeps the connection */
@@ -355,7 +356,7 @@ void http_escape(struct buf *to, const char *text)
 
 		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
 		    (c >= 'a' && c <= 'z') || strchr("-._~", c))
-			buf_add_bytes(to, (struct view){&c, 1});
+			buf_add_bytes(to, (struct view){ &c, 1 });
 		else
 			buf_addf(to, "%%%02X", c);
 	}

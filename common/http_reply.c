@@ -126,8 +126,8 @@ static enum err_kind kind_of_status(int status)
 static bool say_problem(const struct http_answer *a, struct err *e)
 {
 	OWNED(json) problem = NULL;
-	struct err unread = {0};
-	const struct view body = {(const uint8_t *)a->body.at, a->body.len};
+	struct err unread = { 0 };
+	const struct view body = { (const uint8_t *)a->body.at, a->body.len };
 	const char *code = NULL, *detail = NULL, *field = NULL;
 	enum err_kind kind = ERR_NONE;
 
