@@ -59,6 +59,12 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 	va_end(args);
 }
 
+void buf_add_b64url(struct buf *b, struct view bytes)
+{
+	if (bytes.len < BUF_MAX && buf_reserve(b, B64URL_SIZE(bytes.len)))
+		b->len += text_b64url(bytes, b->at + b->len);
+}
+
 void buf_done(struct buf *b)
 {
 	free(b->at);

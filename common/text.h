@@ -21,6 +21,7 @@ struct buf {
 void buf_add(struct buf *b, const char *text);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_add_bytes(struct buf *b, struct view bytes);
+void buf_add_b64url(struct buf *b, struct view bytes);
 void buf_done(struct buf *b); /* frees; for CLEANUP(buf_done) */
 
 MUST_CHECK bool text_copy(char *to, size_t cap, const char *from);

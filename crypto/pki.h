@@ -6,9 +6,10 @@
  * Names:   a key's hash is the hex SHA-256 of its SubjectPublicKeyInfo (RFC 5280, 4.1.2.7);
  *          a key's id is its JWK thumbprint (RFC 7638), base64url.
  * Request: PKCS #10 (RFC 2986), CN = host name, ECDSA-SHA256 by the identity key, with an
- *          extension (PKI_SEALING_OID) of SEQUENCE { OCTET STRING sealing key's SPKI, OCTET STRING signature
- *          by the sealing key over SHA-256(identity SPKI || token id, 16 bytes) }, so that
- *          the sealing key is proven to be held by the same host.
+ *          extension (PKI_SEALING_OID) of SEQUENCE { OCTET STRING sealing key's SPKI, OCTET
+ *          STRING signature (DER) }: ECDSA-SHA256 by the sealing key whose message is the
+ *          identity key's SPKI followed by the token id's 16 bytes, so that the sealing key
+ *          is proven to be held by the same host.
  * Refuses: keys that are not P-256, unproven keys, other names, other extensions: ERR_BAD_CSR.
  * Threads: a struct pkey or ca may be used by many threads; they do not change.
  */
