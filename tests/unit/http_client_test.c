@@ -133,10 +133,9 @@ static bool ask(const char *url, const char *ca, const char *path, struct http_a
 		struct err *e)
 {
 	OWNED(http_client) c = NULL;
-	OWNED(secret) token = NULL;
-	const struct http_client_options o = {
-		.url = url, .ca_file = ca, .token = NULL, .total_ms = 5000
-	};
+	const struct http_client_options o = { .url = url,
+					       .ca_file = ca,
+					       .total_ms = 5000 };
 	const struct http_ask get = { .method = "GET", .path = path };
 
 	return http_client_new(&o, &c, e) && http_client_ask(c, &get, a, e);
