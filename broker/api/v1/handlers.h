@@ -48,9 +48,11 @@ api_handler api_host_token;
 api_handler api_enroll;
 api_handler api_host_renew;
 
-/* hosts.c */
+/* self.c */
 api_handler api_host_self;
 api_handler api_host_instances;
+
+/* hosts.c */
 api_handler api_host_list;
 api_handler api_host_get;
 api_handler api_host_approve;
