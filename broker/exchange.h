@@ -78,6 +78,7 @@ struct exchange {
 };
 
 void exchange_done(struct exchange *x); /* frees what it owns, wipes the reply */
+void exchange_drop_reply(struct exchange *x); /* wipes what was staged, or sent */
 
 struct api; /* what handlers work with; built in main */
 typedef bool api_handler(struct api *api, struct exchange *x, struct err *e);

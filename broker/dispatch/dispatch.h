@@ -41,6 +41,8 @@ MUST_CHECK bool dispatch_start(const struct dispatch_options *o, struct dispatch
 /* Takes x until x->finish(x) is called, which happens exactly once, perhaps before this
  * returns. After finish the dispatch does not touch x again. */
 void dispatch_submit(struct dispatch *d, struct exchange *x);
+/* The same without a transport: returns when x is finished. Sets x->finish and x->transport. */
+void dispatch_run(struct dispatch *d, struct exchange *x);
 /* How many bytes of body the route for this method and path would take; 0 where none. */
 size_t dispatch_body_max(const struct dispatch *d, enum method method, const char *path);
 /* Everything from now on is answered 503 stopping; returns when all taken exchanges are
