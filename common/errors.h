@@ -51,6 +51,7 @@
 	X(STATE_EXISTS, "state_exists", 409, 6, "The guest has a TPM state under the present secret", "vtpmctl instance new-tpm ID gives the TPM up") \
 	X(POLICY_CONFLICT, "policy_conflict", 409, 6, "The policies in force contradict one another", "ask the operator to change one of them") \
 	X(PLACED_ELSEWHERE, "placed_elsewhere", 409, 6, "The instance is still placed on another host", "stop it there, or fence that host") \
+	X(NO_VALUE, "no_value", 409, 6, "No value of this secret is stored yet", "the owner: vtpmctl secret upload ID") \
 	X(NOT_PLACED, "not_placed", 409, 6, "The instance is placed on no host", "vtpmctl instance place ID HOST") \
 	X(SECRET_MISMATCH, "secret_mismatch", 409, 6, "The domain names another secret than this instance has", "vtpmctl instance xml ID prints the right element") \
 	X(IMAGE_MISMATCH, "image_mismatch", 409, 6, "The instance was created for another image", "") \

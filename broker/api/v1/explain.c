@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "broker/api/v1/handlers.h"
+#include "broker/api/v1/show.h"
+
+/* What is explained: a release to one host, or reading back by the asker. */
+struct explain {
+	struct question q;
+	struct instance_row instance;
+	struct host_row host; /* absent: the instance is placed nowhere */
+	struct verdict v;
+	enum reason reason;
+	size_t n_facts;
+	struct fact facts[FACTS_MAX + 1];
+};
+
+static bool may_explain(const struct principal *who, const struct instance_row *i,
+			struct err *e)
+{
+	if (who->kind == PRINCIPAL_HOST || who->role != ROLE_MEMBER ||
+	    gate_is_owner(who, i))
+		return true;
+	return err_set(e, ERR_FORBIDDEN,
+		       "only the owner may ask this within the project");
+}
+
+static bool explain_parse(struct exchange *x, struct explain *ret, struct err *e)
+{
+	char purpose[WORD_SIZE] = "start";
+
+	if (!path_uuid(x, 0, "id", &ret->q.instance, e))
+		return false;
+	(void)exchange_query(x, "purpose", purpose, sizeof(purpose));
+	if (!purpose_parse(purpose, &ret->q.purpose))
+		return err_field(e, ERR_BAD_VALUE, "purpose", "there is no such purpose");
+	return gate_instance(x->db, &x->who, &ret->q.instance, &ret->instance, e) &&
+	       may_explain(&x->who, &ret->instance, e);
+}
+
+static bool placed_host(struct reader *r, struct explain *ret, struct err *e)
+{
+	struct placement_row p;
+
+	return read_placement(r, &ret->q.instance, &p, e) &&
+	       (p.head.generation == 0 || read_host(r, p.host, &ret->host, e));
+}
+
+/* The host that is meant: the one named, else the placed one. A host asks about itself. */
+static bool explain_host(struct exchange *x, struct explain *ret, struct err *e)
+{
+	char name[NAME_SIZE];
+
+	if (exchange_query(x, "host", name, sizeof(name)) == NULL)
+		return placed_host(x->db, ret, e);
+	if (x->who.kind == PRINCIPAL_HOST && strcmp(name, x->who.host.name) != 0)
+		return err_field(e, ERR_FORBIDDEN, "host",
+				 "a host may ask about itself alone");
+	if (!read_host_by_name(x->db, name, &ret->host, e))
+		return false;
+	if (ret->host.head.generation == 0)
+		return err_field(e, ERR_NOT_FOUND, "host", "there is no host %s", name);
+	return true;
+}
+
+static bool explain_weigh(struct api *api, struct exchange *x, struct explain *s,
+			  struct err *e)
+{
+	bool ok;
+
+	if (purpose_is_release(s->q.purpose))
+		ok = gate_supposes(api->gate, x->db, &s->host, &s->q, &s->v, e);
+	else
+		ok = gate_decides(api->gate, x->db, &x->who, &s->q, &s->v, e);
+	if (ok)
+		s->n_facts = policy_explain(&s->v.ask, s->facts, &s->reason);
+	return ok;
+}
+
+/* Where no host is meant, nothing can be said of one. */
+static void drop_facts_of_no_host(struct explain *s)
+{
+	if (s->host.head.generation != 0 || !purpose_is_release(s->q.purpose))
+		return;
+	for (size_t i = 0; i < s->n_facts; i++)
+		if (s->facts[i].decides)
+			s->n_facts = i + 1;
+}
+
+static void write_fact(struct json_writer *w, const struct fact *f)
+{
+	json_open(w, NULL);
+	json_put_text(w, "name", f->name);
+	json_put_text(w, "says", f->says);
+	json_put_boolean(w, "holds", f->holds);
+	json_put_boolean(w, "decides", f->decides);
+	json_put_text(w, "change", f->change);
+	json_close(w);
+}
+
+/* A host that waits for approval is turned away before any rule is weighed. */
+static bool is_pending(const struct explain *s)
+{
+	return purpose_is_release(s->q.purpose) && strcmp(s->host.state, "pending") == 0;
+}
+
+static void write_pending(struct json_writer *w, const struct explain *s)
+{
+	struct fact f = { .name = "host_approved",
+			  .says = "the host waits for approval",
+			  .decides = true,
+			  .change = "the host-admin: vtpmctl host approve" };
+
+	if (is_pending(s))
+		write_fact(w, &f);
+}
+
+/* The operator's word at the last placement, for as long as it must hold. */
+static void write_off_until(struct json_writer *w, const struct explain *s)
+{
+	char says[120], until[32];
+	struct fact f = {
+		.name = "earlier_host_is_off", .says = says, .holds = true, .change = ""
+	};
+
+	if (s->v.placement.off_until_us <= s->v.now_us)
+		return;
+	clock_rfc3339(s->v.placement.off_until_us, until);
+	if (text_format(says, sizeof(says),
+			"the operator said that an earlier host stays off until %s",
+			until))
+		write_fact(w, &f);
+}
+
+static void explain_write(struct exchange *x, struct explain *s)
+{
+	bool pending = is_pending(s);
+	bool allows = reason_allows(s->reason) && !pending;
+	struct json_writer w;
+
+	exchange_json(x, 200, &w);
+	json_open(&w, NULL);
+	json_put_text(&w, "verdict", allows ? "allowed" : "refused");
+	json_put_text(&w, "reason",
+		      pending ? err_info(ERR_HOST_PENDING)->code
+			      : reason_name(s->reason));
+	json_put_text(&w, "says",
+		      pending ? "the host waits for approval" : reason_text(s->reason));
+	json_put_text(&w, "purpose", purpose_name(s->q.purpose));
+	json_put_text(&w, "host", s->host.head.generation == 0 ? NULL : s->host.name);
+	json_open_list(&w, "facts");
+	write_pending(&w, s);
+	for (size_t i = 0; i < s->n_facts; i++) {
+		s->facts[i].decides = s->facts[i].decides && !pending;
+		write_fact(&w, &s->facts[i]);
+	}
+	write_off_until(&w, s);
+	json_close_list(&w);
+	json_close(&w);
+}
+
+bool api_explain(struct api *api, struct exchange *x, struct err *e)
+{
+	struct explain s = { 0 };
+
+	if (!explain_parse(x, &s, e) || !explain_host(x, &s, e) ||
+	    !explain_weigh(api, x, &s, e))
+		return false;
+	drop_facts_of_no_host(&s);
+	explain_write(x, &s);
+	return true;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/gate/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/vault/vault.h"
+
+struct gate {
+	const struct clock *clock; /* borrowed from the daemon */
+	struct vault *vault;       /* borrowed from the daemon */
+};
+
+bool gate_new(const struct clock *clock, struct vault *vault, struct gate **ret,
+	      struct err *e)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return err_set(e, ERR_NO_MEMORY, "no memory for the gate");
+	*g = (struct gate){ .clock = clock, .vault = vault };
+	*ret = g;
+	return true;
+}
+
+void gate_free(struct gate *g)
+{
+	free(g);
+}
+
+/* Only what this purpose and policy can need is read: a release is the busiest request. */
+static bool read_words(struct reader *r, struct verdict *v, struct err *e)
+{
+	const struct question *q = &v->question;
+
+	if (v->ask.security != SECURITY_DEPLOYMENT &&
+	    !read_permit_for(r, &q->instance, purpose_name(q->purpose), &v->permit, e))
+		return false;
+	if (v->ask.security == SECURITY_HOST &&
+	    !read_copy(r, &q->instance, v->host.key_hash, &v->copy, e))
+		return false;
+	return !uuid_is_set(&q->attempt) || read_release(r, &q->attempt, &v->release, e);
+}
+
+static bool read_rows(struct reader *r, struct verdict *v, struct err *e)
+{
+	if (!read_instance(r, &v->question.instance, &v->instance, e))
+		return false;
+	if (v->instance.head.generation == 0)
+		return true;
+	if (!security_parse(v->instance.security, &v->ask.security))
+		return err_set(e, ERR_INTERNAL, "instance %s has no known policy",
+			       v->instance.id.text);
+	if (!read_placement(r, &v->question.instance, &v->placement, e))
+		return false;
+	if (v->instance.version != 0 &&
+	    !read_version(r, &v->instance.secret, v->instance.version, &v->version, e))
+		return false;
+	return !purpose_is_release(v->question.purpose) || read_words(r, v, e);
+}
+
+/* All of it in one snapshot, so that the verdict sees one moment. */
+static bool collect(const struct gate *g, struct reader *r, const struct question *q,
+		    struct verdict *v, struct err *e)
+{
+	bool ok;
+
+	v->question = *q;
+	v->ask.purpose = q->purpose;
+	v->now_us = clock_wall_us(g->clock);
+	if (!reader_begin(r, e))
+		return false;
+	ok = read_rows(r, v, e);
+	reader_end(r);
+	return ok;
+}
+
+static bool placed_on(const struct verdict *v)
+{
+	return v->placement.head.generation != 0 && v->host.key_hash[0] != '\0' &&
+	       strcmp(v->placement.host, v->host.key_hash) == 0;
+}
+
+static bool is_barred(const struct host_row *h)
+{
+	return strcmp(h->state, "fenced") == 0 || strcmp(h->state, "revoked") == 0;
+}
+
+static enum party party_of_host(const struct verdict *v)
+{
+	if (!placed_on(v))
+		return PARTY_OTHER_HOST;
+	return is_barred(&v->host) ? PARTY_FENCED_HOST : PARTY_PLACED_HOST;
+}
+
+static enum party party_of_person(const struct principal *who,
+				  const struct instance_row *i)
+{
+	if (gate_is_owner(who, i))
+		return PARTY_OWNER;
+	switch (who->role) {
+	case ROLE_OPERATOR:
+		return PARTY_OPERATOR;
+	case ROLE_ORCHESTRATOR:
+		return PARTY_ORCHESTRATOR;
+	case ROLE_HOST_ADMIN:
+		return PARTY_HOST_ADMIN;
+	case ROLE_AUDITOR:
+		return PARTY_AUDITOR;
+	case ROLE_MEMBER:
+	case ROLES:
+		break;
+	}
+	return PARTY_MEMBER;
+}
+
+/* The same attempt, for the very same thing, while it is the newest and has not ended. */
+static bool is_redelivery(const struct verdict *v)
+{
+	const struct release_row *l = &v->release;
+
+	return l->head.generation != 0 &&
+	       uuid_equal(&l->instance, &v->question.instance) &&
+	       strcmp(l->host, v->host.key_hash) == 0 &&
+	       strcmp(l->purpose, purpose_name(v->question.purpose)) == 0 &&
+	       l->epoch == v->placement.epoch && l->version == v->instance.version &&
+	       v->now_us - l->at_us <= GATE_REDELIVERY_US &&
+	       uuid_equal(&v->placement.attempt, &l->attempt) &&
+	       v->placement.stopped == 0;
+}
+
+static enum permit_found permit_found(const struct verdict *v)
+{
+	const struct permit_row *p = &v->permit;
+
+	if (v->redelivered && uuid_is_set(&v->release.permit))
+		return PERMIT_OF_THIS_ATTEMPT;
+	if (p->head.generation == 0)
+		return PERMIT_NONE;
+	if (!gate_lines_hold(p->hosts, v->host.key_hash) ||
+	    p->epoch != v->placement.epoch ||
+	    strcmp(p->issuer, v->instance.issuer) != 0 ||
+	    strcmp(p->owner, v->instance.owner) != 0)
+		return PERMIT_OF_OTHER;
+	if (p->uses_left < 1)
+		return PERMIT_SPENT;
+	if (v->now_us < p->from_us || v->now_us >= p->until_us)
+		return PERMIT_LATE;
+	return PERMIT_GOOD;
+}
+
+/* The sealed copy of the value that is in force now, given at this placement. */
+static bool copy_is_current(const struct verdict *v)
+{
+	return v->copy.head.generation != 0 && v->copy.erased_us == 0 &&
+	       v->copy.epoch == v->placement.epoch &&
+	       v->copy.version == v->instance.version;
+}
+
+/* The facts about a host, whether it asks or somebody asks about it. */
+static void ask_of_host(struct verdict *v)
+{
+	const struct question *q = &v->question;
+	struct ask *a = &v->ask;
+
+	v->redelivered = is_redelivery(v);
+	a->party = party_of_host(v);
+	a->host_supports = (v->host.policies & (int64_t)BIT(a->security)) != 0;
+	a->host_new_enough = v->host.protocol >= GATE_PROTOCOL;
+	a->host_in_set = v->instance.hosts[0] == '\0' ||
+			 gate_lines_hold(v->instance.hosts, v->host.name);
+	a->secret_matches =
+		!uuid_is_set(&q->secret) || uuid_equal(&q->secret, &v->instance.secret);
+	a->permit = permit_found(v);
+	a->released_before = copy_is_current(v);
+	a->holds_copy = q->holds_copy != 0 && q->holds_copy == v->copy.version;
+	a->ran_before = uuid_is_set(&v->placement.attempt);
+}
+
+bool gate_decides(const struct gate *g, struct reader *r, const struct principal *who,
+		  const struct question *q, struct verdict *ret, struct err *e)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (who->kind == PRINCIPAL_HOST)
+		ret->host = who->host;
+	if (!collect(g, r, q, ret, e))
+		return false;
+	ret->ask.visible = gate_sees(who, &ret->instance, &ret->placement);
+	if (who->kind == PRINCIPAL_HOST && ret->instance.head.generation != 0) {
+		/* A host that names the instance's secret has the domain, so it knows. */
+		if (uuid_equal(&q->secret, &ret->instance.secret))
+			ret->ask.visible = true;
+		ask_of_host(ret);
+	} else {
+		ret->ask.party = party_of_person(who, &ret->instance);
+	}
+	ret->reason = policy_decide(&ret->ask);
+	return true;
+}
+
+bool gate_supposes(const struct gate *g, struct reader *r, const struct host_row *host,
+		   const struct question *q, struct verdict *ret, struct err *e)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->host = *host;
+	if (!collect(g, r, q, ret, e))
+		return false;
+	ret->question.holds_copy = ret->copy.version;
+	ret->ask.visible = true;
+	ask_of_host(ret);
+	ret->reason = policy_decide(&ret->ask);
+	return true;
+}
+
+bool gate_allows(const struct verdict *v, struct err *e)
+{
+	if (reason_allows(v->reason))
+		return true;
+	return err_set(e, reason_err(v->reason), "%s", reason_text(v->reason));
+}
+
+void gate_guard(const struct verdict *v, struct change *c, unsigned puts)
+{
+	const struct {
+		enum table table;
+		const struct row_head *head;
+		const void *row;
+	} rows[] = {
+		{ TABLE_INSTANCE, &v->instance.head, &v->instance },
+		{ TABLE_PLACEMENT, &v->placement.head, &v->placement },
+		{ TABLE_VERSION, &v->version.head, &v->version },
+		{ TABLE_HOST, &v->host.head, &v->host },
+		{ TABLE_PERMIT, &v->permit.head, &v->permit },
+		{ TABLE_RELEASE, &v->release.head, &v->release },
+		{ TABLE_COPY, &v->copy.head, &v->copy },
+	};
+
+	/* A permit that did not count may change as it likes. */
+	if (v->ask.permit != PERMIT_GOOD || v->reason == REASON_USE_COPY)
+		puts |= BIT(TABLE_PERMIT);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].head->generation != 0 && (puts & BIT(rows[i].table)) == 0)
+			change_guard(c, rows[i].table, rows[i].row);
+}
+
+bool gate_open(const struct gate *g, struct reader *r, const struct verdict *v,
+	       struct secret **ret, struct err *e)
+{
+	assert(v->reason == REASON_ALLOWED);
+	if (v->instance.version == 0)
+		return err_set(e, ERR_NO_VALUE, "the owner has not uploaded a value yet");
+	if (v->version.head.generation == 0)
+		return err_set(e, ERR_ENVELOPE_TAMPERED, "the stored value is gone");
+	return vault_open(g->vault, r, &v->instance, &v->version, ret, e);
+}
