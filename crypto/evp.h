@@ -25,6 +25,12 @@ int evp_no_password(char *to, int size, int writing, void *ctx);
 	UNUSED static inline void name##_drop(type **p)                                    \
 	{                                                                                  \
 		name##_free(*p);                                                           \
+	}                                                                                  \
+	UNUSED static inline type *name##_move(type **p)                                   \
+	{                                                                                  \
+		type *t = *p;                                                              \
+		*p = NULL;                                                                 \
+		return t;                                                                  \
 	}
 
 DEFINE_EVP_DROP(EVP_PKEY, EVP_PKEY)

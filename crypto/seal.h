@@ -16,6 +16,9 @@
 
 #include "crypto/pki.h"
 
+#define SEAL_TYP "vtpm-release"
+enum { SEAL_NONCE_MIN = 16 };
+
 struct seal_header {
 	char kid[PKI_KID];
 	struct uuid instance;
