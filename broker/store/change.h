@@ -54,6 +54,8 @@ void change_set_class(struct change *c, enum change_class class);
 void change_guard(struct change *c, enum table t, const void *row);
 void change_put(struct change *c, enum table t, const void *row);
 struct audit_record *change_audit(struct change *c); /* borrowed: fill it in; marks it present */
+/* Copies a string into a record's field, cut as said above. */
+void audit_text(char *to, size_t cap, const char *from);
 bool change_has_audit(const struct change *c);
 bool change_is_empty(const struct change *c); /* neither writes nor audit */
 MUST_CHECK bool change_ok(const struct change *c, struct err *e);

@@ -44,10 +44,15 @@ struct store_options {
 	struct store_keys keys;
 	const struct clock *clock; /* borrowed */
 	int64_t margin_bytes;	   /* free space under which creates stop; half: changes; quarter: releases */
+	int busy_ms;		   /* how long to wait for another program's lock; 0: STORE_BUSY_MS */
 };
+enum { STORE_BUSY_MS = 5000 };
 MUST_CHECK bool store_open(const struct store_options *o, struct store **ret, struct err *e);
 void store_free(struct store *s); /* commits what was submitted, then stops the writer */
 const char *store_writer_name(const struct store *s);
+/* The chain's durable end: how many records, and the MAC of the last in hex. For the log, so
+ * that a tail cut off later shows. */
+void store_audit_head(struct store *s, int64_t *ret_number, char ret_hex[2 * MAC_BYTES + 1]);
 DEFINE_DROP(store)
 
 enum commit { COMMIT_OK, COMMIT_STALE, COMMIT_FAILED };

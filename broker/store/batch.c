@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/store/batch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum outcome { DONE, STALE, REFUSED, BROKEN };
+
+/* A guard asks for the generation alone; the reader verified the row. */
+static bool generation_now(struct db *db, const struct change_entry *entry, int64_t *ret,
+			   struct err *e)
+{
+	bool found;
+	QUERY(q, db, entry->spec->guard);
+
+	*ret = 0;
+	row_bind_key(&q, entry->spec, entry->row);
+	if (!query_next(&q, &found, e))
+		return false;
+	return !found || query_get_integer(&q, 0, ret) ||
+	       row_tampered(entry->spec, entry->row, e);
+}
+
+static int64_t generation_of(const struct change_entry *entry)
+{
+	return ((const struct row_head *)entry->row)->generation;
+}
+
+static bool guard_holds(struct batch *b, const struct change_entry *entry,
+			bool *ret_stale, struct err *e)
+{
+	int64_t now;
+
+	if (!generation_now(b->db, entry, &now, e))
+		return false;
+	*ret_stale = now != generation_of(entry);
+	return true;
+}
+
+/* The row to be replaced has to verify, or writing a new MAC would launder it. */
+static bool old_row_holds(struct batch *b, const struct change_entry *entry,
+			  bool *ret_stale, struct err *e)
+{
+	union row old;
+
+	memcpy(&old, entry->row, entry->spec->key_size);
+	if (!row_get(b->db, entry->spec, b->row, &old, e))
+		return false;
+	*ret_stale = old.head.generation != generation_of(entry);
+	return true;
+}
+
+static bool row_write(struct batch *b, const struct change_entry *entry, bool *ret_stale,
+		      struct err *e)
+{
+	const struct table_spec *s = entry->spec;
+	int64_t generation = generation_of(entry), changed;
+	uint8_t mac[MAC_BYTES];
+	QUERY(q, b->db, generation == 0 ? s->insert : s->update);
+
+	if (!row_bind(&q, s, entry->row, generation + 1, b->row, mac, e))
+		return false;
+	if (generation != 0)
+		query_integer(&q, generation);
+	if (!query_change(&q, &changed, e))
+		return false;
+	*ret_stale = changed != 1;
+	return true;
+}
+
+static bool row_put(struct batch *b, const struct change_entry *entry, bool *ret_stale,
+		    struct err *e)
+{
+	if (generation_of(entry) != 0) {
+		if (!old_row_holds(b, entry, ret_stale, e))
+			return false;
+		if (*ret_stale)
+			return true;
+	}
+	return row_write(b, entry, ret_stale, e);
+}
+
+static bool entries_apply(struct batch *b, const struct change *c, bool puts,
+			  bool *ret_stale, struct err *e)
+{
+	for (size_t i = 0; i < c->count && !*ret_stale; i++) {
+		const struct change_entry *entry = &c->entries[i];
+
+		if (entry->put != puts)
+			continue;
+		if (!(puts ? row_put : guard_holds)(b, entry, ret_stale, e))
+			return err_wrap(e, "%s", entry->spec->name);
+	}
+	return true;
+}
+
+/* What the verdict rested on, for a handler that did not say so itself. */
+static void weigh(const struct change *c, struct audit_record *record)
+{
+	char text[4 * sizeof(record->weighed)] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < c->count && at < sizeof(record->weighed); i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s=%lld",
+				       at ? " " : "", c->entries[i].spec->name,
+				       (long long)generation_of(&c->entries[i]));
+	audit_text(record->weighed, sizeof(record->weighed), text);
+}
+
+static bool audit_apply(struct batch *b, struct change *c, struct err *e)
+{
+	if (!c->has_audit)
+		return true;
+	if (c->audit.time_us == 0)
+		c->audit.time_us = clock_wall_us(b->clock);
+	if (!c->audit.weighed[0])
+		weigh(c, &c->audit);
+	if (!chain_append(&b->chain, b->db, b->audit, b->seq + 1, &c->audit, e))
+		return err_wrap(e, "audit");
+	b->seq++;
+	return true;
+}
+
+static bool change_apply(struct batch *b, struct change *c, bool *ret_stale,
+			 struct err *e)
+{
+	return entries_apply(b, c, false, ret_stale, e) &&
+	       entries_apply(b, c, true, ret_stale, e) &&
+	       (*ret_stale || audit_apply(b, c, e));
+}
+
+/* A failure that is the change's own, and not the database's, leaves the others alone. */
+static bool is_own(const struct batch *b, const struct err *e)
+{
+	return (e->kind == ERR_ROW_TAMPERED || e->kind == ERR_INTERNAL) &&
+	       db_in_transaction(b->db);
+}
+
+static enum outcome change_try(struct batch *b, struct change *c, struct err *e)
+{
+	bool stale = false;
+
+	if (!db_run(b->db, SQL_SAVEPOINT, e))
+		return BROKEN;
+	if (change_apply(b, c, &stale, e))
+		return stale ? STALE : DONE;
+	return is_own(b, e) ? REFUSED : BROKEN;
+}
+
+static bool has_space(const struct batch *b, enum change_class class)
+{
+	static const int64_t parts[] = { [CHANGE_CREATE] = 1,
+					 [CHANGE_OTHER] = 2,
+					 [CHANGE_RELEASE] = 4,
+					 [CHANGE_AUDIT_ONLY] = 4 };
+
+	return b->free_bytes >= b->margin_bytes / parts[class];
+}
+
+static void change_set(struct change *c, enum commit result, const struct err *e)
+{
+	c->result = result;
+	c->err = result == COMMIT_FAILED ? *e : (struct err){ 0 };
+}
+
+static bool change_admit(const struct batch *b, const struct change *c, struct err *e)
+{
+	if (!change_ok(c, e))
+		return false;
+	return has_space(b, c->class) ||
+	       err_set(e, ERR_AUDIT_UNAVAILABLE, "the disk is nearly full");
+}
+
+static bool change_run(struct batch *b, struct change *c, struct err *e)
+{
+	enum outcome outcome;
+	struct err own = { 0 };
+
+	if (!change_admit(b, c, &own)) {
+		change_set(c, COMMIT_FAILED, &own);
+		return true;
+	}
+	outcome = change_try(b, c, &own);
+	if (outcome == BROKEN) {
+		*e = own;
+		return false;
+	}
+	if (outcome != DONE && !db_run(b->db, SQL_SAVEPOINT_UNDO, e))
+		return false;
+	change_set(c,
+		   outcome == DONE    ? COMMIT_OK
+		   : outcome == STALE ? COMMIT_STALE
+				      : COMMIT_FAILED,
+		   &own);
+	return db_run(b->db, SQL_SAVEPOINT_KEEP, e);
+}
+
+static bool batch_run(struct batch *b, struct change *first, struct err *e)
+{
+	if (!db_run(b->db, SQL_BEGIN_WRITE, e) || !audit_last_seq(b->db, &b->seq, e))
+		return false;
+	for (struct change *c = first; c; c = c->next)
+		if (!change_run(b, c, e))
+			return false;
+	return db_run(b->db, SQL_COMMIT, e);
+}
+
+bool batch_commit(struct batch *b, struct change *first, struct err *e)
+{
+	if (batch_run(b, first, e))
+		return true;
+	db_rollback(b->db);
+	for (struct change *c = first; c; c = c->next)
+		change_set(c, COMMIT_FAILED, e);
+	return false;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/store/change_body.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool change_new(struct change **ret, struct err *e)
+{
+	struct change *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return err_set(e, ERR_NO_MEMORY, "out of memory");
+	c->class = CHANGE_OTHER;
+	*ret = c;
+	return true;
+}
+
+void change_free(struct change *c)
+{
+	if (c)
+		change_reset(c);
+	free(c);
+}
+
+void change_reset(struct change *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		free(c->entries[i].row);
+	*c = (struct change){ .class = CHANGE_OTHER };
+}
+
+void change_set_class(struct change *c, enum change_class class)
+{
+	c->class = class;
+}
+
+static void change_add(struct change *c, enum table t, const void *row, bool put)
+{
+	const struct table_spec *s = table_spec(t);
+	size_t size = put ? s->row_size : s->key_size;
+	void *copy;
+
+	if (c->count == CHANGE_MAX) {
+		err_set(&c->trouble, ERR_INTERNAL, "a change has too many parts");
+		return;
+	}
+	copy = malloc(size);
+	if (!copy) {
+		err_set(&c->trouble, ERR_NO_MEMORY, "out of memory");
+		return;
+	}
+	memcpy(copy, row, size);
+	c->entries[c->count++] = (struct change_entry){ s, copy, put };
+}
+
+void change_guard(struct change *c, enum table t, const void *row)
+{
+	change_add(c, t, row, false);
+}
+
+void change_put(struct change *c, enum table t, const void *row)
+{
+	change_add(c, t, row, true);
+}
+
+struct audit_record *change_audit(struct change *c)
+{
+	c->audit = (struct audit_record){ .count = 1 };
+	c->has_audit = true;
+	return &c->audit;
+}
+
+bool change_has_audit(const struct change *c)
+{
+	return c->has_audit;
+}
+
+bool change_is_empty(const struct change *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->entries[i].put)
+			return false;
+	return !c->has_audit;
+}
+
+bool change_ok(const struct change *c, struct err *e)
+{
+	if (c->trouble.kind == ERR_NONE)
+		return true;
+	*e = c->trouble;
+	return false;
+}
+
+void audit_text(char *to, size_t cap, const char *from)
+{
+	size_t len = strnlen(from, cap);
+
+	if (len < cap) {
+		memcpy(to, from, len + 1);
+		return;
+	}
+	len = cap - 2;
+	while (len > 0 && ((unsigned char)from[len] & 0xc0) == 0x80)
+		len--; /* not in the middle of a character */
+	memcpy(to, from, len);
+	memcpy(to + len, "~", 2);
+}
