@@ -53,7 +53,7 @@ static void err_fill(struct err *e, enum err_kind kind, const char *field, const
 	add_cut(e->trail, sizeof(e->trail), e->detail);
 }
 
-bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
+bool (err_set)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	va_list args;
 
@@ -63,7 +63,7 @@ bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 	return false;
 }
 
-bool err_field(struct err *e, enum err_kind kind, const char *field, const char *fmt, ...)
+bool (err_field)(struct err *e, enum err_kind kind, const char *field, const char *fmt, ...)
 {
 	va_list args;
 
@@ -73,7 +73,7 @@ bool err_field(struct err *e, enum err_kind kind, const char *field, const char 
 	return false;
 }
 
-bool err_errno(struct err *e, enum err_kind kind, const char *fmt, ...)
+bool (err_errno)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	const char *cause = strerrordesc_np(errno);
 	va_list args;
@@ -108,7 +108,7 @@ static void join_keeping_cause(char *to, size_t cap, const char *front, const ch
 	add_cut(to, cap, back);
 }
 
-bool err_wrap(struct err *e, const char *fmt, ...)
+bool (err_wrap)(struct err *e, const char *fmt, ...)
 {
 	char front[sizeof(e->trail)], whole[sizeof(e->trail)];
 	va_list args;

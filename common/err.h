@@ -44,4 +44,11 @@ bool err_errno(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF(3
 bool err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 void err_clear(struct err *e);
 
+#ifdef __clang_analyzer__ /* it cannot see that every setter returns false */
+#define err_set(...) ((void)err_set(__VA_ARGS__), false)
+#define err_field(...) ((void)err_field(__VA_ARGS__), false)
+#define err_errno(...) ((void)err_errno(__VA_ARGS__), false)
+#define err_wrap(...) ((void)err_wrap(__VA_ARGS__), false)
+#endif
+
 #endif

@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs suites of tests, counts every single test, and ends with one line that says it all.
+
+unit, fuzz and tsan are programs that print TAP; interop, api and e2e are pytest; demo counts
+itself. A program that dies, hangs or prints fewer tests than it planned has failed. With
+DEV_EXPECT_ROOT=1 a test skipped for want of root has failed as well.
+"""
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD_OF = {"unit": "build-asan", "fuzz": "build-asan", "interop": "build-asan",
+            "api": "build-asan", "e2e": "build", "demo": "build", "tsan": "build-tsan"}
+SECONDS_OF = {"api": 900, "e2e": 900, "interop": 300, "demo": 180}
+# Only what is shared between threads; GnuTLS is not instrumented, so no whole broker.
+TSAN_PROGRAMS = re.compile(r"^(secret|store|writer|queue|dispatch|audit)$")
+
+
+class Count:
+    """What one program or one pytest run came to."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.notes = []
+
+    def fail(self, note):
+        self.failed += 1
+        self.notes.append(note)
+
+    def skip(self, name, why):
+        if os.environ.get("DEV_EXPECT_ROOT") == "1" and re.search(r"\broot\b", why):
+            self.fail(f"{name}: skipped though root was promised: {why}")
+        else:
+            self.skipped += 1
+            self.notes.append(f"skipped: {name}: {why}")
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+
+def environment(build):
+    env = dict(os.environ, VTPM_BUILD=str(build), LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1",
+               ASAN_OPTIONS="abort_on_error=0:detect_leaks=1:allocator_may_return_null=1",
+               UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
+               TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1")
+    return env
+
+
+def run(command, build, seconds):
+    """Runs a command in a session of its own, ends what is left of it: (status, text, time)."""
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+", errors="replace") as out:
+        process = subprocess.Popen(command, cwd=TOP, env=environment(build), stdout=out,
+                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                   start_new_session=True)
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = f"no end after {seconds} s"
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        out.seek(0)
+        return status, out.read(), time.monotonic() - started
+
+
+def count_tap(status, text):
+    count, plan, seen = Count(), None, 0
+    for line in text.splitlines():
+        if m := re.match(r"1\.\.(\d+)", line):
+            plan = int(m.group(1))
+        m = re.match(r"(not )?ok\b\s*\d*\s*-?\s*(.*)", line)
+        if not m:
+            continue
+        seen += 1
+        name, _, why = m.group(2).partition(" # SKIP ")
+        if m.group(1):
+            count.fail(name)
+        elif why or name.endswith("# SKIP"):
+            count.skip(name, why)
+        else:
+            count.passed += 1
+    if plan is None or plan != seen:
+        count.fail(f"planned {plan} tests and ran {seen}; ended with {status}")
+    elif status != 0 and not count.failed:
+        count.fail(f"ended with {status}")
+    if count.failed:
+        count.notes += text.splitlines()[-30:]
+    return count
+
+
+def tap_programs(suite, build):
+    """The programs that meson knows in this suite: (name, command, seconds)."""
+    text = subprocess.run(["meson", "introspect", "--tests", str(build)], check=True,
+                          capture_output=True, text=True).stdout
+    wanted = "unit" if suite == "tsan" else suite
+    for test in json.loads(text):
+        if not any(s.split(":")[-1] == wanted for s in test["suite"]):
+            continue
+        if suite == "tsan" and not TSAN_PROGRAMS.match(test["name"]):
+            continue
+        yield test["name"], test["cmd"], max(test["timeout"], 60) * 3
+
+
+def run_tap(suite, build):
+    programs = sorted(tap_programs(suite, build))
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        jobs = [(name, pool.submit(run, command, build, seconds))
+                for name, command, seconds in programs]
+        for name, job in jobs:
+            status, text, spent = job.result()
+            yield name, count_tap(status, text), spent
+
+
+def count_junit(path, status, text):
+    count = Count()
+    try:
+        cases = list(ElementTree.parse(path).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        cases = []
+    for case in cases:
+        name = case.get("name", "?")
+        bad = case.find("failure") if case.find("failure") is not None else case.find("error")
+        skipped = case.find("skipped")
+        if bad is not None:
+            count.fail(f"{case.get('classname')}: {name}")
+        elif skipped is not None:
+            count.skip(name, skipped.get("message") or skipped.text or "")
+        else:
+            count.passed += 1
+    if (status != 0 and not count.failed) or not cases:
+        count.fail(f"pytest ended with {status} after {len(cases)} tests")
+    if count.failed:
+        count.notes += text.splitlines()[-120:]
+    return count
+
+
+def run_pytest(suite, build):
+    for path in sorted((TOP / "tests" / suite).glob("test_*.py")):
+        with tempfile.TemporaryDirectory() as folder:
+            xml = Path(folder) / "junit.xml"
+            status, text, spent = run(
+                ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                 f"--junitxml={xml}", f"--rootdir={TOP}", str(path)], build, SECONDS_OF[suite])
+            count = count_junit(xml, status, text)
+        yield path.stem, count, spent
+
+
+def run_demo(build):
+    status, text, spent = run(["/usr/bin/python3", "tests/demo/demo.py", "--build", str(build)],
+                              build, SECONDS_OF["demo"])
+    count = Count()
+    if m := re.search(r"^demo: (\d+) passed, (\d+) failed", text, re.M):
+        count.passed, count.failed = int(m.group(1)), int(m.group(2))
+    if status != 0 and not count.failed or not count.passed:
+        count.fail(f"the demo ended with {status}")
+    if count.failed:
+        count.notes += text.splitlines()[-60:]
+    yield "demo", count, spent
+
+
+def run_suite(suite, builds):
+    build = builds / BUILD_OF[suite]
+    if suite in ("unit", "fuzz", "tsan"):
+        yield from run_tap(suite, build)
+    elif suite == "demo":
+        yield from run_demo(build)
+    else:
+        yield from run_pytest(suite, build)
+
+
+def show(suite, name, count, seconds):
+    skipped = f", {count.skipped} skipped" if count.skipped else ""
+    word = "FAIL" if count.failed else "ok  "
+    print(f"{word} {suite:8}{name:24} {count.passed:4} passed, {count.failed} failed{skipped}"
+          f"  ({seconds:.1f} s)", flush=True)
+    for note in count.notes:
+        print(f"     | {note}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--builds", type=Path, default=TOP, help="where the build folders are")
+    parser.add_argument("suites", nargs="+", choices=sorted(BUILD_OF), metavar="SUITE")
+    args = parser.parse_args()
+    total = Count()
+    for suite in args.suites:
+        ran = 0
+        for name, count, seconds in run_suite(suite, args.builds):
+            show(suite, name, count, seconds)
+            total.add(count)
+            ran += 1
+        if ran == 0:
+            total.fail("")
+            print(f"FAIL {suite:8}there is no test in this suite", flush=True)
+    skipped = f", {total.skipped} skipped" if total.skipped else ""
+    print(f"{total.passed} passed, {total.failed} failed{skipped}", flush=True)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
