@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vtpmctl: parse, run, say what went wrong; the exit code is the error's own. */
+#include "client/ctl/commands.h"
+#include "client/ctl/help.h"
+#include "client/ctl/options.h"
+
+#include <locale.h>
+#include <string.h>
+
+static void say_json(const struct err *e, const struct err_info *info)
+{
+	CLEANUP(buf_done) struct buf b = { 0 };
+	struct json_writer w = { .to = &b };
+
+	json_open(&w, NULL);
+	json_put_text(&w, "code", info->code);
+	json_put_text(&w, "title", info->title);
+	json_put_text(&w, "detail", e->detail);
+	json_put_text(&w, "field", e->field[0] ? e->field : NULL);
+	json_put_text(&w, "next", info->next);
+	json_put_integer(&w, "exit_code", info->exit_code);
+	json_close(&w);
+	fprintf(stderr, "%s\n", b.at ? b.at : "{}");
+}
+
+static void say(const struct ctl *ctl, const struct err *e)
+{
+	const struct err_info *info = err_info(e->kind);
+	const char *why =
+		e->kind == ERR_IO || e->kind == ERR_CONFIG ? e->trail : e->detail;
+
+	if (ctl->json) {
+		say_json(e, info);
+		return;
+	}
+	fprintf(stderr, "vtpmctl: %s%s%s\n", info->title, why[0] ? ": " : "", why);
+	if (e->kind == ERR_USAGE)
+		fprintf(stderr, "next: see vtpmctl %s%s--help\n",
+			ctl->command ? ctl->command->words : "", ctl->command ? " " : "");
+	else if (e->kind == ERR_CONFIG)
+		fputs("next: see FILES in vtpmctl(1), --config and --profile\n", stderr);
+	else if (info->next[0])
+		fprintf(stderr, "next: %s\n", info->next);
+	if (info->status >= 500 && strcmp(e->trail, why) != 0)
+		fprintf(stderr, "for the operator: %s\n", e->trail);
+}
+
+static bool run(struct ctl *ctl, int argc, char **argv, struct err *e)
+{
+	if (!options_parse(argc, argv, ctl, e))
+		return false;
+	if (ctl->version)
+		fprintf(ctl->out, "vtpmctl %s\n", VTPM_VERSION);
+	else if (ctl->help && ctl->command)
+		help_command(ctl->command, ctl->out);
+	else if (ctl->help)
+		help_program(ctl->out);
+	else if (!ctl->command->run(ctl, e))
+		return false;
+	if (fflush(ctl->out) != 0)
+		return err_errno(e, ERR_IO, "the output cannot be written");
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP(ctl_done) struct ctl ctl = { .out = stdout };
+	struct err e = { 0 };
+
+	setlocale(LC_CTYPE, "");
+	if (run(&ctl, argc, argv, &e))
+		return 0;
+	fflush(stdout);
+	say(&ctl, &e);
+	return err_info(e.kind)->exit_code;
+}
