@@ -81,6 +81,19 @@ bool text_copy(char *to, size_t cap, const char *from)
 	return true;
 }
 
+void text_cut(char *to, size_t cap, const char *from)
+{
+	size_t len = strlen(from), kept = 0, step;
+
+	assert(cap >= 2);
+	if (text_copy(to, cap, from))
+		return;
+	while ((step = text_utf8_step(from + kept, len - kept)) && kept + step + 2 <= cap)
+		kept += step;
+	memcpy(to, from, kept);
+	memcpy(to + kept, "~", 2);
+}
+
 bool text_format(char *to, size_t cap, const char *fmt, ...)
 {
 	va_list args;

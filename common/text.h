@@ -25,6 +25,8 @@ void buf_add_b64url(struct buf *b, struct view bytes);
 void buf_done(struct buf *b); /* frees; for CLEANUP(buf_done) */
 
 MUST_CHECK bool text_copy(char *to, size_t cap, const char *from);
+/* What does not fit is cut between characters and ends in '~'; for records, never for keys. */
+void text_cut(char *to, size_t cap, const char *from);
 MUST_CHECK bool text_format(char *to, size_t cap, const char *fmt, ...) PRINTF(3, 4);
 bool text_is_utf8(struct view bytes);	  /* well-formed (RFC 3629), no NUL */
 /* Bytes of the UTF-8 sequence at text; 0 when it is not well-formed. */

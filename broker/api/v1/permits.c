@@ -131,9 +131,9 @@ static void permit_audit(struct api *api, struct exchange *x,
 	struct audit_record *a = audit_about(api, x, &ask->instance);
 
 	a->epoch = ask->placement.epoch;
-	(void)text_copy(a->purpose, sizeof(a->purpose), purpose_name(ask->purpose));
-	(void)text_copy(a->host, sizeof(a->host), ask->host.name);
-	(void)text_copy(a->target, sizeof(a->target), ask->id.text);
+	text_cut(a->purpose, sizeof(a->purpose), purpose_name(ask->purpose));
+	text_cut(a->host, sizeof(a->host), ask->host.name);
+	text_cut(a->target, sizeof(a->target), ask->id.text);
 	api_weigh(a, "placement", ask->placement.head.generation);
 }
 
@@ -233,6 +233,6 @@ bool api_permit_delete(struct api *api, struct exchange *x, struct err *e)
 	change_put(x->change, TABLE_PERMIT, &p);
 	change_guard(x->change, TABLE_INSTANCE, &ask.instance);
 	permit_audit(api, x, &ask);
-	(void)text_copy(change_audit(x->change)->purpose, WORD_SIZE, p.purpose);
+	text_cut(change_audit(x->change)->purpose, WORD_SIZE, p.purpose);
 	return true;
 }

@@ -199,8 +199,8 @@ static void place_audit(struct api *api, struct exchange *x, const struct move *
 	struct audit_record *a = audit_about(api, x, &m->instance);
 
 	a->epoch = m->now.epoch;
-	(void)text_copy(a->host, sizeof(a->host), m->ask.host);
-	(void)text_copy(a->target, sizeof(a->target), m->from.name);
+	text_cut(a->host, sizeof(a->host), m->ask.host);
+	text_cut(a->target, sizeof(a->target), m->from.name);
 	if (m->now.head.generation != 0)
 		api_weigh(a, "placement", m->now.head.generation);
 	if (m->to.head.generation != 0)

@@ -251,7 +251,7 @@ static void release_audit(struct api *api, struct exchange *x, const struct verd
 
 	if (v->redelivered)
 		verdict = "redelivered";
-	(void)text_copy(a->verdict, sizeof(a->verdict), verdict);
+	text_cut(a->verdict, sizeof(a->verdict), verdict);
 }
 
 bool api_release(struct api *api, struct exchange *x, struct err *e)

@@ -151,10 +151,10 @@ struct audit_record *audit_verdict(struct api *api, struct exchange *x,
 	a->instance = v->question.instance;
 	a->epoch = v->placement.epoch;
 	a->attempt = v->question.attempt;
-	(void)text_copy(a->purpose, sizeof(a->purpose),
+	text_cut(a->purpose, sizeof(a->purpose),
 			purpose_name(v->question.purpose));
-	(void)text_copy(a->host, sizeof(a->host), v->host.name);
-	(void)text_copy(a->reason, sizeof(a->reason), reason_name(v->reason));
+	text_cut(a->host, sizeof(a->host), v->host.name);
+	text_cut(a->reason, sizeof(a->reason), reason_name(v->reason));
 	weigh(a, "placement", &v->placement.head);
 	weigh(a, "version", &v->version.head);
 	weigh(a, "host", &v->host.head);
