@@ -83,11 +83,11 @@ bool request_refusal(struct exchange *x, const struct err *e, int64_t wall_us,
 	if (!uuid_is_set(&a->instance) && names_instance(x->route))
 		memcpy(a->instance.text, x->args[0], sizeof a->instance.text);
 	if (a->target[0] == '\0' && !uuid_is_set(&a->instance))
-		(void)text_format(a->target, sizeof a->target, "%.100s", x->args[0]);
-	(void)text_format(a->verdict, sizeof a->verdict, "%s",
+		(void)snprintf(a->target, sizeof a->target, "%.100s", x->args[0]);
+	(void)snprintf(a->verdict, sizeof a->verdict, "%s",
 			  is_tampering(e->kind) || err_info(e->kind)->status == 500 ? "failed"
 										    : "refused");
-	(void)text_format(a->reason, sizeof a->reason, "%s", err_info(e->kind)->code);
+	(void)snprintf(a->reason, sizeof a->reason, "%s", err_info(e->kind)->code);
 	*ret = *a;
 	return true;
 }
