@@ -158,7 +158,10 @@ static bool add_header(struct curl_slist **list, const char *line)
 static bool make_headers(const struct http_client *c, const struct http_ask *ask,
 			 struct curl_slist **list)
 {
-	const char *type = ask->type ? ask->type : "application/json";
+	const char *type = ask->octets ? "application/octet-stream"
+			   : ask->type ? ask->type
+				       : "application/json";
+	const bool has_body = ask->octets || ask->body.at;
 	char line[160];
 
 	if (!add_header(list, "Expect:"))
@@ -166,10 +169,10 @@ static bool make_headers(const struct http_client *c, const struct http_ask *ask
 	if (c->authorization &&
 	    !add_header(list, (const char *)secret_view(c->authorization).at))
 		return false;
-	if (ask->body.at && (!text_format(line, sizeof line, "Content-Type: %s", type) ||
-			     !add_header(list, line)))
+	if (has_body && (!text_format(line, sizeof line, "Content-Type: %s", type) ||
+			 !add_header(list, line)))
 		return false;
-	if (!ask->body.at && !add_header(list, "Content-Type:"))
+	if (!has_body && !add_header(list, "Content-Type:"))
 		return false;
 	return !ask->if_match ||
 	       (text_format(line, sizeof line, "If-Match: \"%s\"", ask->if_match) &&
@@ -207,13 +210,15 @@ static void set_exchange(const struct http_client *c, const struct http_ask *ask
 			 struct curl_slist *headers, struct http_reply *r,
 			 char says[CURL_ERROR_SIZE])
 {
+	const struct view body = ask->octets ? secret_view(ask->octets) : ask->body;
+
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-	if (ask->body.at) {
+	if (body.at) {
 		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-				 (curl_off_t)ask->body.len);
-		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, ask->body.at);
+				 (curl_off_t)body.len);
+		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.at);
 	}
-	if (ask->body.at || strcmp(ask->method, "GET") != 0)
+	if (body.at || strcmp(ask->method, "GET") != 0)
 		curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, ask->method);
 	curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, r);

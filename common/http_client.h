@@ -33,8 +33,9 @@ struct http_ask {
 	const char *path; /* with its query, escaped: see http_escape */
 	const char *type; /* of the body, NULL: application/json when there is a body */
 	struct view body; /* borrowed until the answer is there */
-	const char *if_match; /* a generation, without quotes, or NULL */
-	int total_ms;         /* 0: the client's */
+	const struct secret *octets; /* instead of a body, as application/octet-stream */
+	const char *if_match;        /* a generation, without quotes, or NULL */
+	int total_ms;                /* 0: the client's */
 };
 
 struct http_answer {

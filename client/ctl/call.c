@@ -66,16 +66,13 @@ bool call_run(struct ctl *ctl, struct call *c, struct err *e)
 {
 	struct http_ask ask = { .method = c->method ? c->method : "GET",
 				.path = c->path.at,
+				.octets = c->octets,
 				.if_match = c->if_match };
 
 	if (c->path.failed || c->body.failed)
 		return err_set(e, ERR_NO_MEMORY, "out of memory");
-	if (c->octets) {
-		ask.type = "application/octet-stream";
-		ask.body = secret_view(c->octets);
-	} else if (c->body.at) {
+	if (c->body.at)
 		ask.body = (struct view){ (const uint8_t *)c->body.at, c->body.len };
-	}
 	if (!ctl_connect(ctl, e) || !http_client_ask(ctl->http, &ask, &c->answer, e))
 		return false;
 	if (!is_json(c))

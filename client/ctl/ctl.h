@@ -39,6 +39,7 @@ struct command {
 
 struct ctl {
 	const struct command *command;
+	const char *group; /* `vtpmctl instance --help`: the commands that begin so */
 	const char *args[CTL_ARGS_MAX];      /* borrowed from argv; NULL when left out */
 	const char *values[CTL_OPTIONS_MAX]; /* of command->options, in their order */
 	const char *profile_name;            /* --profile, or NULL */

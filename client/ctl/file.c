@@ -79,6 +79,13 @@ bool file_read_value(const char *path, struct secret **ret, struct err *e)
 	return read_whole(fd, is_stdin ? "standard input" : path, SECRET_MAX - 1, ret, e);
 }
 
+bool file_ends_a_line(const struct secret *s)
+{
+	struct view v = secret_view(s);
+
+	return v.at[v.len - 1] == '\n';
+}
+
 bool file_create(const char *path, bool hides, struct new_file *ret, struct err *e)
 {
 	if (!path || strcmp(path, "-") == 0) {

@@ -16,6 +16,8 @@ MUST_CHECK bool file_read_token(const char *path, struct secret **ret, struct er
 /* "-" is standard input. */
 MUST_CHECK bool file_read_value(const char *path, struct secret **ret, struct err *e);
 
+bool file_ends_a_line(const struct secret *s); /* its last byte is a line feed */
+
 /* A file to be; created at once, so that a request is not made in vain. */
 struct new_file {
 	const char *path; /* borrowed; NULL: standard output */

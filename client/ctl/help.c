@@ -54,6 +54,12 @@ static void print_options(FILE *out, const struct option_spec *o)
 	}
 }
 
+static void print_global_options(FILE *out)
+{
+	fputs("Options of every command:\n", out);
+	print_options(out, options_global);
+}
+
 void help_program(FILE *out)
 {
 	fputs("Usage: vtpmctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
@@ -69,8 +75,8 @@ void help_program(FILE *out)
 				c->args[0] ? " " : "", c->args))
 			print_two(out, left, COMMAND_WIDTH + INDENT, c->says);
 	}
-	fputs("\nOptions of every command:\n", out);
-	print_options(out, options_global);
+	fputc('\n', out);
+	print_global_options(out);
 	fputs("\nAn ID is an instance's UUID, the beginning of it, or its name.\n"
 	      "`vtpmctl COMMAND --help` tells more; so does vtpmctl(1).\n",
 	      out);
@@ -87,12 +93,11 @@ static void print_example(FILE *out, const char *lines)
 	}
 }
 
-void help_command(const struct command *c, FILE *out)
+static void print_command(const struct command *c, FILE *out)
 {
 	fprintf(out, "Usage: vtpmctl %s%s%s%s\n\n", c->words,
 		c->options ? " [OPTION...]" : "", c->args[0] ? " " : "", c->args);
-	fprintf(out, "%s%c%s.", "", c->says[0] - ('a' - 'A'), c->says + 1);
-	fputs("\n", out);
+	fprintf(out, "%c%s.\n", c->says[0] - ('a' - 'A'), c->says + 1);
 	if (c->more[0]) {
 		fputc('\n', out);
 		print_wrapped(out, c->more, 0);
@@ -103,22 +108,27 @@ void help_command(const struct command *c, FILE *out)
 	}
 	if (c->example[0])
 		print_example(out, c->example);
-	fputs("\nOptions of every command:\n", out);
-	print_options(out, options_global);
+	fputc('\n', out);
 }
 
-static void help_group(FILE *out, const char *word)
+void help_command(const struct command *c, FILE *out)
+{
+	print_command(c, out);
+	print_global_options(out);
+}
+
+void help_group(const char *word, FILE *out)
 {
 	size_t len = strlen(word);
 
 	for (size_t i = 0; i < commands_count; i++) {
-		const struct command *c = &commands[i];
+		const char *words = commands[i].words;
 
-		if (strncmp(c->words, word, len) == 0 &&
-		    (!c->words[len] || c->words[len] == ' '))
-			fprintf(out, "vtpmctl %s%s%s\n", c->words, c->args[0] ? " " : "",
-				c->args);
+		if (strncmp(words, word, len) == 0 &&
+		    (words[len] == '\0' || words[len] == ' '))
+			print_command(&commands[i], out);
 	}
+	print_global_options(out);
 }
 
 bool help_show(struct ctl *ctl, struct err *e)
@@ -139,7 +149,7 @@ bool help_show(struct ctl *ctl, struct err *e)
 	else if (c && used == n)
 		help_command(c, ctl->out);
 	else if (n == 1 && commands_in_group(words[0]) > 0)
-		help_group(ctl->out, words[0]);
+		help_group(words[0], ctl->out);
 	else
 		return err_set(e, ERR_USAGE, "there is no command %s%s%s", words[0],
 			       n > 1 ? " " : "", n > 1 ? words[1] : "");

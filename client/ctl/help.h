@@ -2,7 +2,7 @@
 /*
  * help - what --help prints, from the table of commands.
  *
- * Gives:   help_program (all commands), help_command (one), as text.
+ * Gives:   help_program (all commands), help_group (those with one first word), help_command.
  * Threads: const.
  */
 #ifndef CLIENT_CTL_HELP_H
@@ -11,6 +11,7 @@
 #include "client/ctl/ctl.h"
 
 void help_program(FILE *out);
+void help_group(const char *word, FILE *out);
 void help_command(const struct command *c, FILE *out);
 
 #endif

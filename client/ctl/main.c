@@ -53,6 +53,8 @@ static bool run(struct ctl *ctl, int argc, char **argv, struct err *e)
 		fprintf(ctl->out, "vtpmctl %s\n", VTPM_VERSION);
 	else if (ctl->help && ctl->command)
 		help_command(ctl->command, ctl->out);
+	else if (ctl->help && ctl->group)
+		help_group(ctl->group, ctl->out);
 	else if (ctl->help)
 		help_program(ctl->out);
 	else if (!ctl->command->run(ctl, e))

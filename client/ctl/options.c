@@ -154,12 +154,23 @@ static bool refuse_group(const char *word, struct err *e)
 		       names.at ? names.at : "");
 }
 
-static bool refuse_words(const struct ctl *ctl, char **words, size_t n, struct err *e)
+static bool asks_help(char **words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static bool refuse_words(struct ctl *ctl, char **words, size_t n, struct err *e)
 {
 	if (n == 0)
 		return ctl->help || err_set(e, ERR_USAGE, "there is no command");
-	if (commands_in_group(words[0]) > 0 && (n == 1 || words[1][0] == '-'))
-		return refuse_group(words[0], e);
+	if (commands_in_group(words[0]) > 0 && (n == 1 || words[1][0] == '-')) {
+		ctl->help |= asks_help(words, n);
+		ctl->group = words[0];
+		return ctl->help || refuse_group(words[0], e);
+	}
 	return err_set(e, ERR_USAGE, "there is no command %s%s%s", words[0],
 		       n > 1 ? " " : "", n > 1 ? words[1] : "");
 }

@@ -8,12 +8,9 @@
 
 bool value_read_file(const char *path, struct secret **ret, struct err *e)
 {
-	struct view v;
-
 	if (!file_read_value(path, ret, e))
 		return false;
-	v = secret_view(*ret);
-	if (v.at[v.len - 1] == '\n')
+	if (file_ends_a_line(*ret))
 		fputs("vtpmctl: note: the value ends with a line feed, which is part of "
 		      "it\n",
 		      stderr);
