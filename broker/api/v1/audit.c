@@ -141,9 +141,10 @@ bool api_audit_verify(struct api *api, struct exchange *x, struct err *e)
 	if (!reader_verify_audit(x->db, &counts, e))
 		return false;
 	a = api_allowed(api, x);
-	if (counts.bad_writer[0])
-		(void)text_format(a->weighed, sizeof(a->weighed), "bad %s/%lld",
-				  counts.bad_writer, (long long)counts.bad_number);
+	if (counts.bad_writer[0] &&
+	    !text_format(a->weighed, sizeof(a->weighed), "bad %s/%lld", counts.bad_writer,
+			 (long long)counts.bad_number))
+		text_cut(a->weighed, sizeof(a->weighed), counts.bad_writer);
 	change_set_class(x->change, CHANGE_AUDIT_ONLY);
 	put_verified(x, &counts);
 	return change_ok(x->change, e);

@@ -53,7 +53,7 @@ bool api_host_token(struct api *api, struct exchange *x, struct err *e)
 	row.expires_us = row.created_us + TOKEN_LIFE_US;
 	change_set_class(x->change, CHANGE_CREATE);
 	change_put(x->change, TABLE_ENROLL, &row);
-	(void)text_copy(api_allowed(api, x)->target, 2 * NAME_SIZE, row.name);
+	text_cut(api_allowed(api, x)->target, 2 * NAME_SIZE, row.name);
 	answer_token(api, x, &row, token);
 	return change_ok(x->change, e);
 }
@@ -113,7 +113,7 @@ static bool host_from_csr(const struct csr_facts *f, struct host_row *ret, struc
 	    !pkey_from_spki((struct view){ f->sealing_spki, f->sealing_len }, &sealing, e) ||
 	    !pkey_hash(identity, ret->key_hash, e) || !pkey_kid(sealing, ret->sealing_kid, e))
 		return false;
-	(void)text_copy(ret->name, sizeof(ret->name), f->name);
+	text_cut(ret->name, sizeof(ret->name), f->name);
 	memcpy(ret->sealing_spki, f->sealing_spki, f->sealing_len);
 	ret->sealing_len = (int64_t)f->sealing_len;
 	return true;
@@ -136,7 +136,7 @@ static void keep_state(const struct host_row *before, struct host_row *h)
 	h->fenced_us = before->fenced_us;
 	h->seen_us = before->seen_us;
 	h->approved_us = same ? before->approved_us : 0;
-	(void)text_copy(h->state, sizeof(h->state), state);
+	text_cut(h->state, sizeof(h->state), state);
 }
 
 /* A name belongs to the key that has it until that key is revoked; so does a key to a name. */
@@ -229,9 +229,9 @@ static void audit_host(struct api *api, struct exchange *x, const struct host_ro
 {
 	struct audit_record *a = api_allowed(api, x);
 
-	(void)text_copy(a->target, sizeof(a->target), h->name);
-	(void)text_copy(a->host, sizeof(a->host), h->name);
-	(void)text_copy(a->credential, sizeof(a->credential), h->key_hash);
+	text_cut(a->target, sizeof(a->target), h->name);
+	text_cut(a->host, sizeof(a->host), h->name);
+	text_cut(a->credential, sizeof(a->credential), h->key_hash);
 	api_weigh(a, "host", h->head.generation);
 }
 

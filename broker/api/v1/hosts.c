@@ -141,7 +141,7 @@ static bool state_of(const struct host_row *h, enum host_state *ret, struct err 
 
 static void enter_state(struct host_row *h, enum host_state to, int64_t now_us)
 {
-	(void)text_copy(h->state, sizeof(h->state), state_names[to]);
+	text_cut(h->state, sizeof(h->state), state_names[to]);
 	if (to == APPROVED && h->approved_us == 0)
 		h->approved_us = now_us;
 	h->fenced_us = to == FENCED ? now_us : 0;
@@ -172,8 +172,8 @@ static bool host_move(struct api *api, struct exchange *x, const struct move *m,
 	enter_state(h, to, clock_wall_us(api->clock));
 	change_put(x->change, TABLE_HOST, h);
 	a = api_allowed(api, x);
-	(void)text_copy(a->target, sizeof(a->target), h->name);
-	(void)text_copy(a->host, sizeof(a->host), h->name);
+	text_cut(a->target, sizeof(a->target), h->name);
+	text_cut(a->host, sizeof(a->host), h->name);
 	api_weigh(a, "host", was);
 	answer(x, h, was + 1);
 	return change_ok(x->change, e);

@@ -62,7 +62,7 @@ static bool take_started(struct exchange *x, struct seen *s, const struct report
 	change_guard(x->change, TABLE_PLACEMENT, &s->placement);
 	if (strcmp(s->instance.state, "possible") != 0)
 		return true;
-	(void)text_copy(s->instance.state, sizeof(s->instance.state), "expected");
+	text_cut(s->instance.state, sizeof(s->instance.state), "expected");
 	change_put(x->change, TABLE_INSTANCE, &s->instance);
 	return true;
 }
@@ -165,11 +165,11 @@ static void record(struct api *api, struct exchange *x, enum report_kind kind,
 {
 	struct audit_record *a = api_allowed(api, x);
 
-	(void)text_copy(a->verb, sizeof(a->verb), kinds[kind].verb);
-	(void)text_copy(a->verdict, sizeof(a->verdict), kinds[kind].verdict);
-	(void)text_copy(a->reason, sizeof(a->reason), counts ? "taken" : "passed_over");
-	(void)text_copy(a->host, sizeof(a->host), x->who.host.name);
-	(void)text_format(a->target, sizeof(a->target), "at %s", r->at);
+	text_cut(a->verb, sizeof(a->verb), kinds[kind].verb);
+	text_cut(a->verdict, sizeof(a->verdict), kinds[kind].verdict);
+	text_cut(a->reason, sizeof(a->reason), counts ? "taken" : "passed_over");
+	text_cut(a->host, sizeof(a->host), x->who.host.name);
+	text_cut(a->target, sizeof(a->target), r->at);
 	a->instance = r->instance;
 	a->attempt = r->attempt;
 	a->epoch = s->placement.epoch;

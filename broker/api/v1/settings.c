@@ -76,7 +76,7 @@ static bool setting_set(struct api *api, struct exchange *x, const char *scope,
 	change_set_class(x->change, was ? CHANGE_OTHER : CHANGE_CREATE);
 	change_put(x->change, TABLE_SETTING, &s);
 	a = api_allowed(api, x);
-	(void)text_copy(a->target, sizeof(a->target), name);
+	text_cut(a->target, sizeof(a->target), name);
 	api_weigh(a, "setting", was);
 	answer(x, was ? 200 : 201, &s, was + 1);
 	return change_ok(x->change, e);
