@@ -154,8 +154,7 @@ static bool create_new(struct api *api, struct exchange *x, struct instance_view
 		return false;
 	change_set_class(x->change, CHANGE_CREATE);
 	change_put(x->change, TABLE_INSTANCE, &v->row);
-	text_cut(audit_about(api, x, &v->row)->target, 2 * NAME_SIZE,
-			v->row.security);
+	text_cut(audit_about(api, x, &v->row)->target, 2 * NAME_SIZE, v->row.security);
 	v->row.head.generation = 1;
 	exchange_json(x, 201, &w);
 	instance_view_write(&w, NULL, v);

@@ -151,8 +151,7 @@ struct audit_record *audit_verdict(struct api *api, struct exchange *x,
 	a->instance = v->question.instance;
 	a->epoch = v->placement.epoch;
 	a->attempt = v->question.attempt;
-	text_cut(a->purpose, sizeof(a->purpose),
-			purpose_name(v->question.purpose));
+	text_cut(a->purpose, sizeof(a->purpose), purpose_name(v->question.purpose));
 	text_cut(a->host, sizeof(a->host), v->host.name);
 	text_cut(a->reason, sizeof(a->reason), reason_name(v->reason));
 	weigh(a, "placement", &v->placement.head);
