@@ -14,6 +14,8 @@
 #include "broker/dispatch/request.h"
 #include "broker/dispatch/route.h"
 
+enum { HEAD_EVERY_S = 300 };
+
 struct crew { /* one worker thread */
 	pthread_t thread;
 	struct dispatch *d;
@@ -29,7 +31,9 @@ struct dispatch {
 	struct journal *journal;   /* owned */
 	struct queue *queue;	   /* owned; audit rows on their way count as under way too */
 	struct crew crew[DISPATCH_WORKERS_MAX];
-	unsigned n_crew;   /* with a reader */
+	int64_t head_due_us; /* the journal's thread, then dispatch_free */
+	int64_t head_logged;
+	unsigned n_crew;    /* with a reader */
 	unsigned n_running; /* with a thread */
 };
 
@@ -126,9 +130,31 @@ static void rows_flush(struct dispatch *d, bool all)
 		row_write(d, &a);
 }
 
+/* In the log the chain's end stands outside of the database: a tail cut off later shows. */
+static void head_log(struct dispatch *d, const char *when)
+{
+	char mac[2 * MAC_BYTES + 1], number_text[24];
+	int64_t number;
+
+	store_audit_head(d->o.store, &number, mac);
+	if (number == d->head_logged)
+		return;
+	d->head_logged = number;
+	(void)snprintf(number_text, sizeof number_text, "%lld", (long long)number);
+	log_event(d->o.log, LOG_LEVEL_INFO, "audit_head", "writer", store_writer_name(d->o.store),
+		  "number", number_text, "mac", mac, "when", when, NULL);
+}
+
+/* On the journal's thread. */
 static void tick(void *ctx)
 {
-	rows_flush(ctx, false);
+	struct dispatch *d = ctx;
+
+	rows_flush(d, false);
+	if (now_us(d) < d->head_due_us)
+		return;
+	head_log(d, "running");
+	d->head_due_us = now_us(d) + HEAD_EVERY_S * US_PER_S;
 }
 
 /* Work. */
@@ -327,6 +353,7 @@ bool dispatch_start(const struct dispatch_options *o, struct dispatch **ret, str
 		return err_set(e, ERR_NO_MEMORY, "dispatch");
 	d->o = *o;
 	d->routes = (struct route_table){ o->routes, o->n_routes };
+	d->head_logged = -1;
 	if (!parts_open(d, e) || !crew_start(d, e))
 		return err_wrap(e, "dispatch");
 	*ret = dispatch_move(&d);
@@ -352,6 +379,8 @@ void dispatch_free(struct dispatch *d)
 	journal_stop(d->journal);
 	if (d->queue != NULL)
 		queue_drain(d->queue);
+	if (d->journal != NULL)
+		head_log(d, "stopped");
 	for (unsigned i = 0; i < d->n_crew; i++) {
 		reader_free(d->crew[i].db);
 		if (d->o.worker_free != NULL)
