@@ -27,8 +27,8 @@ bool api_needs_backup(struct api *api, struct err *e)
 	return true;
 }
 
-bool api_body(const struct exchange *x, const struct json_field *fields, size_t n, void *to,
-	      struct err *e)
+bool api_body(const struct exchange *x, const struct json_field *fields, size_t n,
+	      void *to, struct err *e)
 {
 	OWNED(json) body = NULL;
 
@@ -130,8 +130,8 @@ void api_weigh(struct audit_record *a, const char *what, int64_t generation)
 	const char *gap = used ? " " : "";
 
 	/* What does not fit is left out whole: the list stays readable. */
-	if (!text_format(a->weighed + used, sizeof(a->weighed) - used, "%s%s=%lld", gap, what,
-			 (long long)generation))
+	if (!text_format(a->weighed + used, sizeof(a->weighed) - used, "%s%s=%lld", gap,
+			 what, (long long)generation))
 		a->weighed[used] = '\0';
 }
 

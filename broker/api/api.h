@@ -55,10 +55,11 @@ MUST_CHECK bool worker_sealer(struct worker *w, const struct host_row *host,
 DEFINE_DROP(worker)
 
 /* The request's body by a table of fields. */
-MUST_CHECK bool api_body(const struct exchange *x, const struct json_field *fields, size_t n,
-			 void *to, struct err *e);
+MUST_CHECK bool api_body(const struct exchange *x, const struct json_field *fields,
+			 size_t n, void *to, struct err *e);
 /* Where a field goes, for its row of the table. */
-#define API_AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define API_AT(type, member) \
+	.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 #define API_BODY(x, table, to, e) api_body((x), (table), ARRAY_LEN(table), (to), (e))
 
 /* One page of a list: reads ?limit and ?after, opens {"items":[, and closes with "next".

@@ -4,9 +4,10 @@
 
 enum {
 	KIB = 1024,
-	SMALL = 4 * KIB,   /* a few words */
-	LARGE = 64 * KIB,  /* lists of names, certificate requests, reports */
-	SECRET = 8 * KIB,  /* twice what is allowed, so that a little too long is named so */
+	SMALL = 4 * KIB,  /* a few words */
+	LARGE = 64 * KIB, /* lists of names, certificate requests, reports */
+	SECRET = 8 *
+		 KIB, /* twice what is allowed, so that a little too long is named so */
 };
 
 enum {

@@ -11,8 +11,8 @@
 enum { WORKER_SEALERS = 1024 };
 
 struct place {
-	char kid[PKI_KID];	 /* of the sealing key: names exactly one key */
-	struct sealer *sealer;	 /* owned */
+	char kid[PKI_KID];     /* of the sealing key: names exactly one key */
+	struct sealer *sealer; /* owned */
 };
 
 struct worker {

@@ -16,7 +16,7 @@ static bool record(struct local *l, struct err *e)
 	OWNED(store_file) f = NULL;
 
 	text_cut(local_audit(l->change, "rootkey.backup", now_us)->target, 2 * NAME_SIZE,
-			"root key");
+		 "root key");
 	clock_rfc3339(now_us, when);
 	return store_commit(l->store, l->change, e) &&
 	       store_file_open(l->config.database, &f, e) &&
@@ -38,7 +38,8 @@ bool command_backup(const struct cli *cli, struct err *e)
 		return err_wrap(e, "the backup is not recorded");
 	}
 	printf("The root key is in %s (mode 0400).\n"
-	       "Keep it where neither this machine's disk nor a backup of the database is.\n",
+	       "Keep it where neither this machine's disk nor a backup of the database "
+	       "is.\n",
 	       to);
 	return true;
 }

@@ -46,7 +46,9 @@ static bool take_lock(struct broker *b, struct err *e)
 static bool open_store(struct broker *b, struct err *e)
 {
 	struct store_options o = {
-		.path = b->config->database, .writer = "broker", .clock = clock_system(),
+		.path = b->config->database,
+		.writer = "broker",
+		.clock = clock_system(),
 		.keys = { .row = b->keys->row, .audit = b->keys->audit },
 		.margin_bytes = LOCAL_MARGIN_BYTES,
 	};
@@ -56,7 +58,8 @@ static bool open_store(struct broker *b, struct err *e)
 
 static bool open_auth(struct broker *b, struct err *e)
 {
-	const struct auth_options o = { .ca = b->keys->ca, .clock = clock_system(),
+	const struct auth_options o = { .ca = b->keys->ca,
+					.clock = clock_system(),
 					.since_us = b->keys->since_us };
 
 	return auth_new(&o, &b->auth, e);
@@ -69,7 +72,8 @@ static bool make_server_key(struct broker *b, struct err *e)
 
 	return (pkey_new(&key, e) && pkey_private_pem(key, &b->server_key, e) &&
 		ca_issue_server(b->keys->ca, key, b->config->names,
-				clock_wall_us(clock_system()), SERVER_DAYS, &b->server_cert, e)) ||
+				clock_wall_us(clock_system()), SERVER_DAYS,
+				&b->server_cert, e)) ||
 	       err_wrap(e, "the server's certificate");
 }
 
@@ -124,9 +128,14 @@ bool broker_open(const struct config *c, struct broker **ret, struct err *e)
 bool broker_start(struct broker *b, struct err *e)
 {
 	struct dispatch_options o = {
-		.api = &b->api, .auth = b->auth, .store = b->store, .clock = clock_system(),
-		.log = b->log, .workers = (unsigned)b->config->workers,
-		.worker_new = worker_new, .worker_free = worker_free,
+		.api = &b->api,
+		.auth = b->auth,
+		.store = b->store,
+		.clock = clock_system(),
+		.log = b->log,
+		.workers = (unsigned)b->config->workers,
+		.worker_new = worker_new,
+		.worker_free = worker_free,
 	};
 
 	o.routes = api_routes(&o.n_routes);

@@ -19,17 +19,17 @@
 
 struct broker {
 	const struct config *config; /* borrowed from the command */
-	int lock;		     /* held as long as this broker serves; -1: not yet */
-	struct keys *keys;	     /* owned, like all below */
+	int lock;                    /* held as long as this broker serves; -1: not yet */
+	struct keys *keys;           /* owned, like all below */
 	struct store *store;
 	struct vault *vault;
 	struct gate *gate;
 	struct auth *auth;
 	struct log *log;
-	struct api api;		     /* borrows from the parts above */
+	struct api api; /* borrows from the parts above */
 	struct dispatch *dispatch;
-	struct secret *server_key;   /* PEM, made at each start */
-	struct buf server_cert;	     /* owned */
+	struct secret *server_key; /* PEM, made at each start */
+	struct buf server_cert;    /* owned */
 };
 
 MUST_CHECK bool broker_open(const struct config *c, struct broker **ret, struct err *e);

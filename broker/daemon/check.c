@@ -30,8 +30,9 @@ static void tell(const struct config *c, const struct broker *b, bool running)
 	       "  health    %s\n"
 	       "  leases    %lld days\n"
 	       "The configuration is good.\n",
-	       b->keys->broker_uuid, running ? ", serving now" : "", c->state, c->root_key,
-	       c->listen, c->health[0] ? c->health : "none", (long long)c->lease_days);
+	       b->keys->broker_uuid, running ? ", serving now" : "", c->state,
+	       c->root_key, c->listen, c->health[0] ? c->health : "none",
+	       (long long)c->lease_days);
 }
 
 bool command_check_config(const struct cli *cli, struct err *e)

@@ -41,7 +41,8 @@ static void long_options(const struct command *c, struct option *ret)
 
 	for (int o = 0; o < OPTS; o++)
 		if (takes(c, o))
-			ret[n++] = (struct option){ rows[o].word, rows[o].value != NULL, NULL, o };
+			ret[n++] = (struct option){ rows[o].word, rows[o].value != NULL,
+						    NULL, o };
 	ret[n++] = (struct option){ "help", 0, NULL, HELP };
 	ret[n] = (struct option){ 0 };
 }
@@ -49,7 +50,9 @@ static void long_options(const struct command *c, struct option *ret)
 /* A value is not repeated in the text: it may be what should never have been on argv. */
 static bool refuse_option(const struct command *c, const char *word, int o, struct err *e)
 {
-	const char *why = o == ':' ? "lacks its value" : o == '?' ? "is not known" : "is there twice";
+	const char *why = o == ':'   ? "lacks its value"
+			  : o == '?' ? "is not known"
+				     : "is there twice";
 	int shown = strncmp(word, "--", 2) == 0 ? (int)strcspn(word, "=") : 0;
 
 	if (shown == 0)
@@ -83,11 +86,12 @@ static bool parse_options(int argc, char **argv, struct cli *cli, struct err *e)
 	return true;
 }
 
-bool cli_parse(int argc, char **argv, const struct command *commands, size_t n, struct cli *ret,
-	       struct err *e)
+bool cli_parse(int argc, char **argv, const struct command *commands, size_t n,
+	       struct cli *ret, struct err *e)
 {
 	*ret = (struct cli){ 0 };
-	ret->help = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0;
+	ret->help = argc < 2 || strcmp(argv[1], "--help") == 0 ||
+		    strcmp(argv[1], "help") == 0;
 	ret->version = !ret->help && strcmp(argv[1], "--version") == 0;
 	if (ret->help || ret->version)
 		return true;
@@ -109,13 +113,12 @@ static void print_wrapped(const char *says)
 
 	while (*says) {
 		int word = (int)strcspn(says, " ");
+		bool breaks = column + 1 + word > HELP_WIDTH;
 
-		if (column + word > HELP_WIDTH && column > HELP_INDENT) {
+		if (breaks)
 			printf("\n%*s", HELP_INDENT, "");
-			column = HELP_INDENT;
-		}
-		printf("%.*s%s", word, says, says[word] ? " " : "");
-		column += word + 1;
+		column = breaks ? HELP_INDENT : column;
+		column += printf("%s%.*s", column > HELP_INDENT ? " " : "", word, says);
 		says += word + (says[word] == ' ');
 	}
 	printf("\n");
@@ -150,11 +153,13 @@ void cli_help(const struct cli *cli, const struct command *commands, size_t n)
 		return;
 	}
 	printf("usage: vtpm-brokerd COMMAND [OPTION]...\n\n"
-	       "Keeps the secrets of guests' virtual TPMs and gives each to the one host\n"
+	       "Keeps the secrets of guests' virtual TPMs and gives each to the one "
+	       "host\n"
 	       "that is about to run the guest.\n\n");
 	for (size_t i = 0; i < n; i++)
 		printf("  %-14s %s\n", commands[i].name, commands[i].says);
-	printf("\nvtpm-brokerd COMMAND --help lists the options; vtpm-brokerd --version.\n");
+	printf("\nvtpm-brokerd COMMAND --help lists the options; vtpm-brokerd "
+	       "--version.\n");
 }
 
 int cli_fail(const struct err *e)

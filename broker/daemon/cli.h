@@ -48,8 +48,8 @@ enum cli_option { OPTIONS(OPTION_ENUM) OPTS };
 struct cli;
 
 struct command {
-	const char *name;     /* "serve", "token create" */
-	const char *operand;  /* "ID", or NULL */
+	const char *name;    /* "serve", "token create" */
+	const char *operand; /* "ID", or NULL */
 	const char *says;
 	unsigned options; /* BIT(OPT_x) | ... */
 	bool (*run)(const struct cli *cli, struct err *e);
@@ -58,8 +58,8 @@ struct command {
 struct cli {
 	const struct command *command;
 	const char *values[OPTS]; /* NULL: not given; "" for a flag */
-	const char *operand;	  /* or NULL */
-	bool help, version;	  /* help of `command`, or of all when that is NULL */
+	const char *operand;      /* or NULL */
+	bool help, version;       /* help of `command`, or of all when that is NULL */
 };
 
 MUST_CHECK bool cli_parse(int argc, char **argv, const struct command *commands, size_t n,

@@ -26,7 +26,8 @@ bool address_parse(const char *text, struct address *ret, struct err *e)
 	}
 	if (!colon || len >= sizeof(ret->host) ||
 	    !text_parse_int(colon + 1, 0, UINT16_MAX, &ret->port))
-		return err_set(e, ERR_CONFIG, "an address is ADDRESS:PORT or [ADDRESS]:PORT");
+		return err_set(e, ERR_CONFIG,
+			       "an address is ADDRESS:PORT or [ADDRESS]:PORT");
 	memcpy(ret->host, text, len);
 	ret->host[len] = '\0';
 	if (inet_pton(AF_INET, ret->host, binary) != 1 &&
@@ -121,10 +122,13 @@ static bool add_name(struct config *c, const char *name, size_t len, struct err 
 
 	if (len == 0 || has_line(c->names, name, len))
 		return true;
-	if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-") < len)
-		return err_set(e, ERR_CONFIG, "a server's name is a DNS name or an address");
-	if (!text_format(c->names + used, sizeof(c->names) - used, "%s%.*s", used ? "\n" : "",
-			 (int)len, name))
+	if (strspn(name,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-") <
+	    len)
+		return err_set(e, ERR_CONFIG,
+			       "a server's name is a DNS name or an address");
+	if (!text_format(c->names + used, sizeof(c->names) - used, "%s%.*s",
+			 used ? "\n" : "", (int)len, name))
 		return err_set(e, ERR_CONFIG, "the server has too many names");
 	return true;
 }
@@ -163,14 +167,17 @@ static bool built_in(struct config *c, struct err *e)
 	const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	bool fits;
 
-	*c = (struct config){ .listen = "127.0.0.1:7443", .health = "127.0.0.1:7444",
-			      .lease_days = 7, .log = LOG_TEXT };
+	*c = (struct config){ .listen = "127.0.0.1:7443",
+			      .health = "127.0.0.1:7444",
+			      .lease_days = 7,
+			      .log = LOG_TEXT };
 	if (geteuid() == 0)
 		return text_copy(c->state, sizeof(c->state), SYSTEM_STATE);
 	if (base && base[0] == '/')
 		fits = text_format(c->state, sizeof(c->state), "%s/vtpm-broker", base);
 	else if (home && home[0] == '/')
-		fits = text_format(c->state, sizeof(c->state), "%s/.local/state/vtpm-broker", home);
+		fits = text_format(c->state, sizeof(c->state),
+				   "%s/.local/state/vtpm-broker", home);
 	else
 		fits = text_copy(c->state, sizeof(c->state), SYSTEM_STATE);
 	return fits || err_set(e, ERR_CONFIG, "the state directory's path is too long");
@@ -241,7 +248,8 @@ static bool complete(struct config *c, struct err *e)
 
 	if (!text_format(c->first_name, sizeof(c->first_name), "%.*s",
 			 (int)strcspn(c->names, "\n"), c->names) ||
-	    (!c->first_name[0] && !text_copy(c->first_name, sizeof(c->first_name), own[0])))
+	    (!c->first_name[0] &&
+	     !text_copy(c->first_name, sizeof(c->first_name), own[0])))
 		return err_set(e, ERR_CONFIG, "the server's name is too long");
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (!add_name(c, own[i], strlen(own[i]), e))

@@ -23,8 +23,9 @@ struct config {
 	char listen[CONFIG_ADDRESS];
 	char health[CONFIG_ADDRESS]; /* "" : none */
 	char names[CONFIG_NAMES];    /* lines: all names of this server */
-	char first_name[CONFIG_ADDRESS]; /* the first that was configured, or "localhost" */
-	int64_t workers;	     /* 0: one per core */
+	char first_name
+		[CONFIG_ADDRESS]; /* the first that was configured, or "localhost" */
+	int64_t workers;          /* 0: one per core */
 	int64_t lease_days;
 	enum log_format log;
 };

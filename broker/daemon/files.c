@@ -35,11 +35,12 @@ static bool write_all(int fd, struct view bytes)
 
 bool file_create(const char *path, mode_t mode, struct view bytes, struct err *e)
 {
-	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-					mode);
+	CLEANUP(close_fd)
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 
 	if (fd < 0 && errno == EEXIST)
-		return err_set(e, ERR_EXISTS_DIFFERENT, "%s exists; it is not overwritten", path);
+		return err_set(e, ERR_EXISTS_DIFFERENT,
+			       "%s exists; it is not overwritten", path);
 	if (fd < 0)
 		return err_errno(e, ERR_IO, "cannot create %s", path);
 	if (!write_all(fd, bytes) || fsync(fd) != 0) {
@@ -69,7 +70,8 @@ bool file_sync_directory(const char *path, struct err *e)
 {
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return (fd >= 0 && fsync(fd) == 0) || err_errno(e, ERR_IO, "cannot sync %s", path);
+	return (fd >= 0 && fsync(fd) == 0) ||
+	       err_errno(e, ERR_IO, "cannot sync %s", path);
 }
 
 bool make_parents(const char *path, bool itself, struct err *e)

@@ -13,9 +13,11 @@
 
 #include "common/err.h"
 
-MUST_CHECK bool file_create(const char *path, mode_t mode, struct view bytes, struct err *e);
+MUST_CHECK bool file_create(const char *path, mode_t mode, struct view bytes,
+			    struct err *e);
 /* By a temporary name and rename(2): readers see the old text or the new. */
-MUST_CHECK bool file_replace(const char *path, mode_t mode, struct view bytes, struct err *e);
+MUST_CHECK bool file_replace(const char *path, mode_t mode, struct view bytes,
+			     struct err *e);
 MUST_CHECK bool file_sync_directory(const char *path, struct err *e);
 /* All directories on the way to `path` and, with itself, the last too; mode 0700. */
 MUST_CHECK bool make_parents(const char *path, bool itself, struct err *e);

@@ -35,15 +35,16 @@ static const struct first {
 /* What is being made. */
 struct making {
 	const struct cli *cli;
-	struct config config;	  /* where it will be */
-	char dir[CONFIG_PATH + 16]; /* where it is made; "" when there is nothing to remove */
+	struct config config; /* where it will be */
+	char dir[CONFIG_PATH +
+		 16]; /* where it is made; "" when there is nothing to remove */
 	char root_key[CONFIG_PATH + 32], database[CONFIG_PATH + 32];
-	bool root_key_outside;	  /* and made by us: to be removed on failure */
+	bool root_key_outside; /* and made by us: to be removed on failure */
 	uid_t uid;
 	gid_t gid;
 	int64_t now_us;
 	char url[CONFIG_ADDRESS + 32];
-	struct keys *keys;			  /* owned, like all below */
+	struct keys *keys; /* owned, like all below */
 	struct secret *tokens[ARRAY_LEN(firsts)];
 	struct profiles *profiles;
 };
@@ -69,12 +70,16 @@ static bool check_empty(const char *path, struct err *e)
 	bool empty = true;
 
 	if (!d)
-		return errno == ENOENT || err_errno(e, ERR_IO, "cannot look into %s", path);
+		return errno == ENOENT ||
+		       err_errno(e, ERR_IO, "cannot look into %s", path);
 	while (empty && (entry = readdir(d)))
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+		empty = strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0;
 	closedir(d);
-	return empty || err_set(e, ERR_EXISTS_DIFFERENT,
-				"%s is not empty; init makes a new broker and replaces none", path);
+	return empty ||
+	       err_set(e, ERR_EXISTS_DIFFERENT,
+		       "%s is not empty; init makes a new broker and replaces none",
+		       path);
 }
 
 static bool find_user(struct making *m, struct err *e)
@@ -123,7 +128,8 @@ static bool make_directory(struct making *m, struct err *e)
 		return false;
 	}
 	return (text_format(m->database, sizeof(m->database), "%s/broker.db", m->dir) &&
-		text_format(m->root_key, sizeof(m->root_key), "%s%s", inside ? m->dir : "",
+		text_format(m->root_key, sizeof(m->root_key), "%s%s",
+			    inside ? m->dir : "",
 			    m->config.root_key + (inside ? len : 0))) ||
 	       err_set(e, ERR_CONFIG, "the state directory's path is too long");
 }
@@ -145,8 +151,10 @@ static bool make_keys(struct making *m, struct err *e)
 		return false;
 	if (!text_format(path, sizeof(path), "%s/ca.pem", m->dir))
 		return err_set(e, ERR_CONFIG, "the state directory's path is too long");
-	return file_create(path, 0644, (struct view){ (const uint8_t *)m->keys->ca_pem,
-						      strlen(m->keys->ca_pem) }, e);
+	return file_create(path, 0644,
+			   (struct view){ (const uint8_t *)m->keys->ca_pem,
+					  strlen(m->keys->ca_pem) },
+			   e);
 }
 
 static bool stage_tokens(struct making *m, struct change *c, struct err *e)
@@ -154,9 +162,12 @@ static bool stage_tokens(struct making *m, struct change *c, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(firsts); i++) {
 		bool scoped = strcmp(firsts[i].role, "operator") == 0;
 		struct token_wish wish = {
-			.subject = firsts[i].profile, .project = "default",
-			.role = firsts[i].role, .projects = scoped ? "*" : NULL,
-			.now_us = m->now_us, .ttl_us = TOKEN_TTL_US,
+			.subject = firsts[i].profile,
+			.project = "default",
+			.role = firsts[i].role,
+			.projects = scoped ? "*" : NULL,
+			.now_us = m->now_us,
+			.ttl_us = TOKEN_TTL_US,
 			.broker_uuid = m->keys->broker_uuid,
 		};
 		struct token_row row;
@@ -173,7 +184,9 @@ static bool make_records(struct making *m, struct err *e)
 {
 	bool accepts = m->cli->values[OPT_ACCEPT] != NULL;
 	struct store_options o = {
-		.path = m->database, .writer = "init", .clock = clock_system(),
+		.path = m->database,
+		.writer = "init",
+		.clock = clock_system(),
 		.keys = { .row = m->keys->row, .audit = m->keys->audit },
 	};
 	struct audit_record *a;
@@ -198,14 +211,17 @@ static bool accept_no_backup(struct making *m, struct err *e)
 		return true;
 	return store_file_open(m->database, &f, e) &&
 	       store_file_put(f, META_BACKUP,
-			      (struct view){ (const uint8_t *)text, sizeof(text) - 1 }, e);
+			      (struct view){ (const uint8_t *)text, sizeof(text) - 1 },
+			      e);
 }
 
 static bool stage_profiles(struct making *m, struct err *e)
 {
 	struct profile_token tokens[ARRAY_LEN(firsts)];
-	struct profiles_wish wish = { .path = m->cli->values[OPT_PROFILES], .url = m->url,
-				      .ca_pem = m->keys->ca_pem, .tokens = tokens,
+	struct profiles_wish wish = { .path = m->cli->values[OPT_PROFILES],
+				      .url = m->url,
+				      .ca_pem = m->keys->ca_pem,
+				      .tokens = tokens,
 				      .n = ARRAY_LEN(firsts) };
 
 	for (size_t i = 0; i < ARRAY_LEN(firsts); i++)
@@ -264,10 +280,11 @@ static void tell(const struct making *m)
 	       "  profiles  %s: owner, operator, host-admin, auditor\n"
 	       "            at %s, good for one year\n"
 	       "next:\n",
-	       m->keys->broker_uuid, m->config.state, m->config.root_key, m->keys->ca_hash,
-	       profiles_path(m->profiles), m->url);
+	       m->keys->broker_uuid, m->config.state, m->config.root_key,
+	       m->keys->ca_hash, profiles_path(m->profiles), m->url);
 	if (!m->cli->values[OPT_ACCEPT])
-		printf("  vtpm-brokerd backup%s --root-key FILE    no secret is made before\n",
+		printf("  vtpm-brokerd backup%s --root-key FILE    no secret is made "
+		       "before\n",
 		       where);
 	printf("  vtpm-brokerd serve%s\n"
 	       "  vtpmctl --profile host-admin host token HOST\n",
@@ -276,8 +293,8 @@ static void tell(const struct making *m)
 
 bool command_init(const struct cli *cli, struct err *e)
 {
-	CLEANUP(making_done) struct making m = { .cli = cli,
-						 .now_us = clock_wall_us(clock_system()) };
+	CLEANUP(making_done)
+	struct making m = { .cli = cli, .now_us = clock_wall_us(clock_system()) };
 
 	if (!config_read(cli, &m.config, e) || !check_empty(m.config.state, e) ||
 	    !find_user(&m, e) || !make_url(&m, e) || !secret_slab_open(SLAB_BYTES, e))

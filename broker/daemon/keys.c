@@ -12,20 +12,27 @@ enum { MAC_KEY_BYTES = 32, WRAPPED_MAX = 512 };
 
 static struct envelope_binding binding_of(const char *name)
 {
-	return (struct envelope_binding){ .kind = "key", .id = name, .version = 1,
-					  .instance = "", .issuer = "", .project = "",
-					  .owner = "", .security = "" };
+	return (struct envelope_binding){ .kind = "key",
+					  .id = name,
+					  .version = 1,
+					  .instance = "",
+					  .issuer = "",
+					  .project = "",
+					  .owner = "",
+					  .security = "" };
 }
 
 /* ---- making ---- */
 
-static bool put_text(struct store_file *f, const char *name, const char *text, struct err *e)
+static bool put_text(struct store_file *f, const char *name, const char *text,
+		     struct err *e)
 {
-	return store_file_put(f, name, (struct view){ (const uint8_t *)text, strlen(text) }, e);
+	return store_file_put(f, name,
+			      (struct view){ (const uint8_t *)text, strlen(text) }, e);
 }
 
-static bool put_wrapped(const struct wrap_key *root, struct store_file *f, const char *name,
-			const struct secret *plain, struct err *e)
+static bool put_wrapped(const struct wrap_key *root, struct store_file *f,
+			const char *name, const struct secret *plain, struct err *e)
 {
 	const struct envelope_binding b = binding_of(name);
 	uint8_t sealed[WRAPPED_MAX];
@@ -35,12 +42,13 @@ static bool put_wrapped(const struct wrap_key *root, struct store_file *f, const
 	       store_file_put(f, name, (struct view){ sealed, len }, e);
 }
 
-static bool make_mac_key(const struct wrap_key *root, struct store_file *f, const char *name,
-			 struct err *e)
+static bool make_mac_key(const struct wrap_key *root, struct store_file *f,
+			 const char *name, struct err *e)
 {
 	OWNED(secret) key = NULL;
 
-	return random_secret(MAC_KEY_BYTES, &key, e) && put_wrapped(root, f, name, key, e);
+	return random_secret(MAC_KEY_BYTES, &key, e) &&
+	       put_wrapped(root, f, name, key, e);
 }
 
 static bool put_pair(const struct wrap_key *root, struct store_file *f, const char *name,
@@ -66,7 +74,8 @@ static bool make_ca(const struct wrap_key *root, struct store_file *f, int64_t n
 	OWNED(pkey) key = NULL;
 
 	return ca_make("vtpm-broker CA", now_us, &key, &pem, e) &&
-	       put_pair(root, f, META_KEY_CA, key, e) && put_text(f, META_CA_PEM, pem.at, e);
+	       put_pair(root, f, META_KEY_CA, key, e) &&
+	       put_text(f, META_CA_PEM, pem.at, e);
 }
 
 static bool make_facts(const struct wrap_key *root, struct store_file *f, int64_t now_us,
@@ -77,8 +86,8 @@ static bool make_facts(const struct wrap_key *root, struct store_file *f, int64_
 
 	clock_rfc3339(now_us, when);
 	return uuid_random(&broker, e) && rootkey_id(root, id, e) &&
-	       put_text(f, META_BROKER, broker.text, e) && put_text(f, META_ROOT_ID, id, e) &&
-	       put_text(f, META_CREATED, when, e);
+	       put_text(f, META_BROKER, broker.text, e) &&
+	       put_text(f, META_ROOT_ID, id, e) && put_text(f, META_CREATED, when, e);
 }
 
 bool keys_make(const char *root_path, struct store_file *f, int64_t now_us, struct err *e)
@@ -139,8 +148,8 @@ static bool open_ca(struct keys *k, struct store_file *f, struct err *e)
 
 	if (!open_pair(k, f, META_KEY_CA, &k->ca_key, e) ||
 	    !get_text(f, META_CA_PEM, k->ca_pem, sizeof(k->ca_pem), e) ||
-	    !ca_open(k->ca_key, k->ca_pem, &k->ca, e) || !ca_key_hash(k->ca, k->ca_hash, e) ||
-	    !pki_cert_facts(k->ca_pem, &facts, e))
+	    !ca_open(k->ca_key, k->ca_pem, &k->ca, e) ||
+	    !ca_key_hash(k->ca, k->ca_hash, e) || !pki_cert_facts(k->ca_pem, &facts, e))
 		return false;
 	k->since_us = facts.not_before_us;
 	return true;
@@ -152,15 +161,17 @@ static bool check_root(const struct keys *k, struct store_file *f, const char *p
 {
 	char wanted[32], is[17];
 
-	if (!get_text(f, META_ROOT_ID, wanted, sizeof(wanted), e) || !rootkey_id(k->root, is, e))
+	if (!get_text(f, META_ROOT_ID, wanted, sizeof(wanted), e) ||
+	    !rootkey_id(k->root, is, e))
 		return false;
 	if (strcmp(wanted, is) != 0)
-		return err_set(e, ERR_ROOT_KEY_BAD, "%s is the root key of another installation",
-			       path);
+		return err_set(e, ERR_ROOT_KEY_BAD,
+			       "%s is the root key of another installation", path);
 	return true;
 }
 
-static bool open_all(struct keys *k, const char *root_path, const char *database, struct err *e)
+static bool open_all(struct keys *k, const char *root_path, const char *database,
+		     struct err *e)
 {
 	OWNED(store_file) f = NULL;
 
@@ -173,7 +184,8 @@ static bool open_all(struct keys *k, const char *root_path, const char *database
 	       open_pair(k, f, META_KEY_RECOVERY, &k->recovery, e) && open_ca(k, f, e);
 }
 
-bool keys_open(const char *root_path, const char *database, struct keys **ret, struct err *e)
+bool keys_open(const char *root_path, const char *database, struct keys **ret,
+	       struct err *e)
 {
 	OWNED(keys) k = calloc(1, sizeof(*k));
 

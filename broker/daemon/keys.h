@@ -14,7 +14,7 @@
 #include "broker/store/store.h"
 
 struct keys {
-	struct wrap_key *root;	       /* owned, like all below */
+	struct wrap_key *root; /* owned, like all below */
 	struct mac_key *row, *audit;
 	struct pkey *statement, *recovery, *ca_key;
 	struct ca *ca;

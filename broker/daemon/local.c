@@ -12,15 +12,17 @@ bool local_exists(const struct config *c, struct err *e)
 	if (access(c->database, F_OK) == 0)
 		return true;
 	if (errno == ENOENT)
-		return err_set(e, ERR_CONFIG, "no broker in %s yet: run vtpm-brokerd init",
-			       c->state);
+		return err_set(e, ERR_CONFIG,
+			       "no broker in %s yet: run vtpm-brokerd init", c->state);
 	return err_errno(e, ERR_CONFIG, "cannot look into %s", c->state);
 }
 
 static bool open_parts(struct local *l, const char *writer, struct err *e)
 {
-	struct store_options o = { .path = l->config.database, .writer = writer,
-				   .clock = clock_system(), .margin_bytes = LOCAL_MARGIN_BYTES };
+	struct store_options o = { .path = l->config.database,
+				   .writer = writer,
+				   .clock = clock_system(),
+				   .margin_bytes = LOCAL_MARGIN_BYTES };
 
 	if (!local_exists(&l->config, e) || !secret_slab_open(SLAB_BYTES, e) ||
 	    !keys_open(l->config.root_key, l->config.database, &l->keys, e))
@@ -30,7 +32,8 @@ static bool open_parts(struct local *l, const char *writer, struct err *e)
 	       change_new(&l->change, e);
 }
 
-bool local_open(const struct cli *cli, const char *writer, struct local **ret, struct err *e)
+bool local_open(const struct cli *cli, const char *writer, struct local **ret,
+		struct err *e)
 {
 	OWNED(local) l = calloc(1, sizeof(*l));
 

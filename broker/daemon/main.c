@@ -6,8 +6,8 @@
 
 enum {
 	WHERE = BIT(OPT_CONFIG) | BIT(OPT_STATE),
-	HOW = WHERE | BIT(OPT_ROOT_KEY) | BIT(OPT_LISTEN) | BIT(OPT_HEALTH) | BIT(OPT_NAME) |
-	      BIT(OPT_WORKERS) | BIT(OPT_LOG) | BIT(OPT_LEASE_DAYS),
+	HOW = WHERE | BIT(OPT_ROOT_KEY) | BIT(OPT_LISTEN) | BIT(OPT_HEALTH) |
+	      BIT(OPT_NAME) | BIT(OPT_WORKERS) | BIT(OPT_LOG) | BIT(OPT_LEASE_DAYS),
 	WHO = BIT(OPT_SUBJECT) | BIT(OPT_PROJECT) | BIT(OPT_ROLE) | BIT(OPT_PROJECTS) |
 	      BIT(OPT_HOSTS) | BIT(OPT_TTL) | BIT(OPT_OUT),
 	MADE = BIT(OPT_PROFILES) | BIT(OPT_URL) | BIT(OPT_USER) | BIT(OPT_ACCEPT),
@@ -15,13 +15,14 @@ enum {
 
 static const struct command commands[] = {
 	{ "init", NULL, "Make the keys, the database, and the first tokens",
-	  WHERE | BIT(OPT_ROOT_KEY) | BIT(OPT_LISTEN) | BIT(OPT_NAME) | MADE, command_init },
+	  WHERE | BIT(OPT_ROOT_KEY) | BIT(OPT_LISTEN) | BIT(OPT_NAME) | MADE,
+	  command_init },
 	{ "serve", NULL, "Serve until SIGTERM or SIGINT",
 	  HOW | BIT(OPT_PORT_FILE) | BIT(OPT_READY_FD), command_serve },
 	{ "check-config", NULL, "Say what serve would refuse, without serving", HOW,
 	  command_check_config },
-	{ "token create", NULL, "Make a token for a person", WHERE | BIT(OPT_ROOT_KEY) | WHO,
-	  command_token_create },
+	{ "token create", NULL, "Make a token for a person",
+	  WHERE | BIT(OPT_ROOT_KEY) | WHO, command_token_create },
 	{ "token list", NULL, "List the tokens, without their values",
 	  WHERE | BIT(OPT_ROOT_KEY), command_token_list },
 	{ "token revoke", "ID", "End a token at once", WHERE | BIT(OPT_ROOT_KEY),

@@ -44,7 +44,8 @@ static bool ready_fd(const struct cli *cli, int *ret, struct err *e)
 	return true;
 }
 
-bool notify_ready(const struct cli *cli, unsigned port, unsigned health_port, struct err *e)
+bool notify_ready(const struct cli *cli, unsigned port, unsigned health_port,
+		  struct err *e)
 {
 	const char *file = cli->values[OPT_PORT_FILE];
 	char line[64];
@@ -52,7 +53,9 @@ bool notify_ready(const struct cli *cli, unsigned port, unsigned health_port, st
 
 	if (!ready_fd(cli, &fd, e) || !text_format(line, sizeof(line), "%u\n", port))
 		return false;
-	if (file && !file_replace(file, 0644, (struct view){ (const uint8_t *)line, strlen(line) }, e))
+	if (file &&
+	    !file_replace(file, 0644,
+			  (struct view){ (const uint8_t *)line, strlen(line) }, e))
 		return false;
 	if (!text_format(line, sizeof(line), "ready %u %u\n", port, health_port))
 		return false;

@@ -7,8 +7,8 @@
 
 struct probe {
 	pthread_mutex_t lock;
-	struct reader *db;  /* owned */
-	const char *state;  /* borrowed */
+	struct reader *db; /* owned */
+	const char *state; /* borrowed */
 };
 
 bool probe_new(const struct broker *b, struct probe **ret, struct err *e)
@@ -56,8 +56,9 @@ static enum disk disk_now(const struct probe *p)
 	if (statvfs(p->state, &fs) != 0)
 		return DISK_FULL;
 	room = (int64_t)(fs.f_bavail * fs.f_frsize);
-	return room >= LOCAL_MARGIN_BYTES ? DISK_OK :
-	       room >= LOCAL_MARGIN_BYTES / 4 ? DISK_LOW : DISK_FULL;
+	return room >= LOCAL_MARGIN_BYTES       ? DISK_OK
+	       : room >= LOCAL_MARGIN_BYTES / 4 ? DISK_LOW
+						: DISK_FULL;
 }
 
 int probe_report(void *probe, struct buf *ret)

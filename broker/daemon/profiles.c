@@ -38,7 +38,8 @@ static bool find_path(const char *given, char ret[CONFIG_PATH], struct err *e)
 		found = text_format(ret, CONFIG_PATH, "%s/vtpmctl/config", base);
 	else if (home && home[0] == '/')
 		found = text_format(ret, CONFIG_PATH, "%s/.config/vtpmctl/config", home);
-	return found || err_set(e, ERR_USAGE, "where to write the profiles? give --profiles FILE");
+	return found ||
+	       err_set(e, ERR_USAGE, "where to write the profiles? give --profiles FILE");
 }
 
 static bool find_dir(struct profiles *p, struct err *e)
@@ -52,7 +53,8 @@ static bool find_dir(struct profiles *p, struct err *e)
 }
 
 /* The next file's two names; a file that is there already ends it. */
-static bool add_file(struct profiles *p, const char *path, struct staged **ret, struct err *e)
+static bool add_file(struct profiles *p, const char *path, struct staged **ret,
+		     struct err *e)
 {
 	struct staged *s = &p->files[p->n];
 
@@ -68,16 +70,18 @@ static bool add_file(struct profiles *p, const char *path, struct staged **ret, 
 	return true;
 }
 
-static bool stage_text(struct profiles *p, const char *path, const char *text, struct err *e)
+static bool stage_text(struct profiles *p, const char *path, const char *text,
+		       struct err *e)
 {
 	struct staged *s;
 
 	return add_file(p, path, &s, e) &&
-	       file_create(s->fresh, 0600, (struct view){ (const uint8_t *)text, strlen(text) }, e);
+	       file_create(s->fresh, 0600,
+			   (struct view){ (const uint8_t *)text, strlen(text) }, e);
 }
 
-static bool stage_token(struct profiles *p, const char *profile, const struct secret *text,
-			struct err *e)
+static bool stage_token(struct profiles *p, const char *profile,
+			const struct secret *text, struct err *e)
 {
 	char path[CONFIG_PATH];
 	struct staged *s;
@@ -87,8 +91,8 @@ static bool stage_token(struct profiles *p, const char *profile, const struct se
 	return add_file(p, path, &s, e) && token_write(s->fresh, text, e);
 }
 
-static bool stage_config(struct profiles *p, const struct profiles_wish *wish, const char *ca,
-			 struct err *e)
+static bool stage_config(struct profiles *p, const struct profiles_wish *wish,
+			 const char *ca, struct err *e)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
 
@@ -96,8 +100,8 @@ static bool stage_config(struct profiles *p, const struct profiles_wish *wish, c
 	for (size_t i = 0; i < wish->n; i++) {
 		const char *name = wish->tokens[i].profile;
 
-		buf_addf(&b, "\n[%s]\nurl = %s\nca = %s\ntoken_file = %s/%s.token\n", name,
-			 wish->url, ca, p->dir, name);
+		buf_addf(&b, "\n[%s]\nurl = %s\nca = %s\ntoken_file = %s/%s.token\n",
+			 name, wish->url, ca, p->dir, name);
 	}
 	if (b.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the profiles");
@@ -118,7 +122,8 @@ static bool stage_all(struct profiles *p, const struct profiles_wish *wish, stru
 	return stage_text(p, ca, wish->ca_pem, e) && stage_config(p, wish, ca, e);
 }
 
-bool profiles_stage(const struct profiles_wish *wish, struct profiles **ret, struct err *e)
+bool profiles_stage(const struct profiles_wish *wish, struct profiles **ret,
+		    struct err *e)
 {
 	OWNED(profiles) p = calloc(1, sizeof(*p));
 

@@ -15,7 +15,7 @@
 #include "common/secret.h"
 
 struct profile_token {
-	const char *profile;	   /* const text: "owner" */
+	const char *profile;       /* const text: "owner" */
 	const struct secret *text; /* borrowed */
 };
 

@@ -19,14 +19,19 @@ static void block_signals(sigset_t *ret)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static bool start_http(struct broker *b, struct probe *probe, struct http **ret, struct err *e)
+static bool start_http(struct broker *b, struct probe *probe, struct http **ret,
+		       struct err *e)
 {
 	const struct http_options o = {
-		.listen = b->config->listen, .cert_pem = b->server_cert.at,
-		.key_pem = b->server_key, .ca_pem = b->keys->ca_pem, .dispatch = b->dispatch,
+		.listen = b->config->listen,
+		.cert_pem = b->server_cert.at,
+		.key_pem = b->server_key,
+		.ca_pem = b->keys->ca_pem,
+		.dispatch = b->dispatch,
 		.log = b->log,
 		.health_listen = b->config->health[0] ? b->config->health : NULL,
-		.health = probe_report, .health_ctx = probe,
+		.health = probe_report,
+		.health_ctx = probe,
 	};
 
 	return http_start(&o, ret, e);
@@ -39,8 +44,8 @@ static void log_listening(const struct broker *b, const struct http *h)
 	if (!text_format(port, sizeof(port), "%u", http_port(h)) ||
 	    !text_format(health, sizeof(health), "%u", http_health_port(h)))
 		return;
-	log_event(b->log, LOG_LEVEL_INFO, "listening", "address", b->config->listen, "port", port,
-		  "health_port", health, "version", VTPM_VERSION, "broker",
+	log_event(b->log, LOG_LEVEL_INFO, "listening", "address", b->config->listen,
+		  "port", port, "health_port", health, "version", VTPM_VERSION, "broker",
 		  b->keys->broker_uuid, "ca", b->keys->ca_hash, "writer",
 		  store_writer_name(b->store), NULL);
 }
@@ -58,13 +63,15 @@ static void wait_for_signal(const struct broker *b, const sigset_t *set)
 	pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
-static bool serve(const struct cli *cli, struct broker *b, const sigset_t *signals, struct err *e)
+static bool serve(const struct cli *cli, struct broker *b, const sigset_t *signals,
+		  struct err *e)
 {
 	struct http *h = NULL;
 	bool told;
 	OWNED(probe) probe = NULL;
 
-	if (!broker_start(b, e) || !probe_new(b, &probe, e) || !start_http(b, probe, &h, e))
+	if (!broker_start(b, e) || !probe_new(b, &probe, e) ||
+	    !start_http(b, probe, &h, e))
 		return false;
 	log_listening(b, h);
 	told = notify_ready(cli, http_port(h), http_health_port(h), e);

@@ -15,9 +15,12 @@ static bool wish_of(const struct cli *cli, const struct local *l, struct token_w
 	const char *ttl = cli->values[OPT_TTL];
 
 	*ret = (struct token_wish){
-		.subject = cli->values[OPT_SUBJECT], .project = cli->values[OPT_PROJECT],
-		.role = cli->values[OPT_ROLE], .projects = cli->values[OPT_PROJECTS],
-		.hosts = cli->values[OPT_HOSTS], .now_us = clock_wall_us(clock_system()),
+		.subject = cli->values[OPT_SUBJECT],
+		.project = cli->values[OPT_PROJECT],
+		.role = cli->values[OPT_ROLE],
+		.projects = cli->values[OPT_PROJECTS],
+		.hosts = cli->values[OPT_HOSTS],
+		.now_us = clock_wall_us(clock_system()),
 		.broker_uuid = l->keys->broker_uuid,
 	};
 	return token_parse_ttl(ttl ? ttl : "30d", &ret->ttl_us, e);
@@ -28,8 +31,8 @@ static void stage_token(struct change *c, const struct token_row *t)
 	struct audit_record *a = local_audit(c, "token.create", t->created_us);
 
 	text_cut(a->target, sizeof(a->target), t->id.text);
-	if (!text_format(a->weighed, sizeof(a->weighed), "%s %.100s %.100s", t->role, t->subject,
-			 t->project))
+	if (!text_format(a->weighed, sizeof(a->weighed), "%s %.100s %.100s", t->role,
+			 t->subject, t->project))
 		text_cut(a->weighed, sizeof(a->weighed), t->role);
 	change_set_class(c, CHANGE_CREATE);
 	change_put(c, TABLE_TOKEN, t);
@@ -76,8 +79,8 @@ static bool print_token(void *ctx, const struct token_row *t, struct err *e)
 
 	(void)e;
 	clock_rfc3339(t->expires_us, expires);
-	printf("%s  %-12s  %-7s  %s  %s in %s\n", t->id.text, t->role, state_of(t, *now_us),
-	       expires, t->subject, t->project);
+	printf("%s  %-12s  %-7s  %s  %s in %s\n", t->id.text, t->role,
+	       state_of(t, *now_us), expires, t->subject, t->project);
 	return true;
 }
 
@@ -89,7 +92,8 @@ bool command_token_list(const struct cli *cli, struct err *e)
 
 	if (!local_open(cli, "token", &l, e))
 		return false;
-	printf("%-36s  %-12s  %-7s  %-20s  %s\n", "ID", "ROLE", "STATE", "EXPIRES", "FOR");
+	printf("%-36s  %-12s  %-7s  %-20s  %s\n", "ID", "ROLE", "STATE", "EXPIRES",
+	       "FOR");
 	return list_tokens(l->db, all, print_token, &now_us, e);
 }
 
@@ -111,7 +115,7 @@ bool command_token_revoke(const struct cli *cli, struct err *e)
 		row.revoked_us = now_us;
 		change_put(l->change, TABLE_TOKEN, &row);
 		text_cut(local_audit(l->change, "token.revoke", now_us)->target,
-				2 * NAME_SIZE, id.text);
+			 2 * NAME_SIZE, id.text);
 		if (!store_commit(l->store, l->change, e))
 			return false;
 	}

@@ -37,8 +37,8 @@ static bool is_scoped(const char *role)
 
 static bool is_role(const char *role)
 {
-	static const char *const roles[] = { "member", "operator", "orchestrator", "host-admin",
-					     "auditor" };
+	static const char *const roles[] = { "member", "operator", "orchestrator",
+					     "host-admin", "auditor" };
 
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (strcmp(roles[i], role) == 0)
@@ -56,7 +56,8 @@ static bool scope(char to[LINES_SIZE], const char *list, const char *what, struc
 
 		at[len] = more ? '\n' : '\0';
 		if (len == 0 || len >= SUBJECT_SIZE || (more && !at[len + 1]))
-			return err_set(e, ERR_USAGE, "--%s is names joined by commas", what);
+			return err_set(e, ERR_USAGE, "--%s is names joined by commas",
+				       what);
 		at += len + more;
 	}
 	return true;
@@ -67,28 +68,35 @@ static bool fill_scopes(const struct token_wish *wish, struct token_row *t, stru
 	if (!is_scoped(wish->role))
 		return (!wish->projects && !wish->hosts) ||
 		       err_set(e, ERR_USAGE,
-			       "--projects and --hosts are for operators and orchestrators");
-	return scope(t->projects, wish->projects ? wish->projects : wish->project, "projects", e) &&
+			       "--projects and --hosts are for operators and "
+			       "orchestrators");
+	return scope(t->projects, wish->projects ? wish->projects : wish->project,
+		     "projects", e) &&
 	       scope(t->hosts, wish->hosts ? wish->hosts : "*", "hosts", e);
 }
 
 static bool fill_names(const struct token_wish *wish, struct token_row *t, struct err *e)
 {
-	if (!wish->role || !is_role(wish->role) || !text_copy(t->role, sizeof(t->role), wish->role))
-		return err_set(e, ERR_USAGE, "--role is member, operator, orchestrator, "
-					     "host-admin or auditor");
+	if (!wish->role || !is_role(wish->role) ||
+	    !text_copy(t->role, sizeof(t->role), wish->role))
+		return err_set(e, ERR_USAGE,
+			       "--role is member, operator, orchestrator, "
+			       "host-admin or auditor");
 	if (!wish->subject || !text_is_display(wish->subject, SUBJECT_SIZE - 1) ||
 	    !text_copy(t->subject, sizeof(t->subject), wish->subject))
 		return err_set(e, ERR_USAGE, "--subject is a name of up to 255 bytes");
 	if (!wish->project || !text_is_display(wish->project, SUBJECT_SIZE - 1) ||
-	    strchr(wish->project, ',') || !text_copy(t->project, sizeof(t->project), wish->project))
-		return err_set(e, ERR_USAGE, "--project is a name of up to 255 bytes, no comma");
-	return text_format(t->issuer, sizeof(t->issuer), "broker:%s", wish->broker_uuid) ||
+	    strchr(wish->project, ',') ||
+	    !text_copy(t->project, sizeof(t->project), wish->project))
+		return err_set(e, ERR_USAGE,
+			       "--project is a name of up to 255 bytes, no comma");
+	return text_format(t->issuer, sizeof(t->issuer), "broker:%s",
+			   wish->broker_uuid) ||
 	       err_set(e, ERR_INTERNAL, "the issuer's name is too long");
 }
 
-bool token_draw(const struct token_wish *wish, struct token_row *ret, struct secret **ret_text,
-		struct err *e)
+bool token_draw(const struct token_wish *wish, struct token_row *ret,
+		struct secret **ret_text, struct err *e)
 {
 	*ret = (struct token_row){ .created_us = wish->now_us,
 				   .expires_us = wish->now_us + wish->ttl_us };
@@ -130,5 +138,6 @@ bool token_parse_ttl(const char *text, int64_t *ret_us, struct err *e)
 		*ret_us = n * units[i].minutes * 60 * US_PER_S;
 		return true;
 	}
-	return err_set(e, ERR_USAGE, "--ttl is a number of days, hours or minutes: 30d, 12h, 45m");
+	return err_set(e, ERR_USAGE,
+		       "--ttl is a number of days, hours or minutes: 30d, 12h, 45m");
 }

@@ -88,7 +88,8 @@ static bool audit_query(const struct exchange *x, struct audit_filter *f,
 	f->instance = uuid_is_set(instance) ? instance : NULL;
 	if (exchange_query(x, "after", text, sizeof(text)) && text[0] &&
 	    !text_parse_int(text, 0, INT64_MAX, &f->after))
-		return err_field(e, ERR_BAD_VALUE, "after", "after is the seq of a record");
+		return err_field(e, ERR_BAD_VALUE, "after",
+				 "after is the seq of a record");
 	f->newest_first = exchange_query(x, "newest", text, sizeof(text)) &&
 			  strcmp(text, "true") == 0;
 	return true;

@@ -13,13 +13,17 @@ struct token_body {
 };
 
 static const struct json_field token_fields[] = {
-	{ .name = "name", .type = FIELD_NAME, API_AT(struct token_body, name),
-	  .min = 1, .max = NAME_SIZE - 1, .required = true },
+	{ .name = "name",
+	  .type = FIELD_NAME,
+	  API_AT(struct token_body, name),
+	  .min = 1,
+	  .max = NAME_SIZE - 1,
+	  .required = true },
 };
 
 /* The token leaves in this reply and is nowhere else; the store has its digest. */
-static void answer_token(struct api *api, struct exchange *x, const struct enroll_row *row,
-			 const struct secret *token)
+static void answer_token(struct api *api, struct exchange *x,
+			 const struct enroll_row *row, const struct secret *token)
 {
 	char text[TOKEN_CHARS + 1] = "";
 	struct view v = secret_view(token);
@@ -69,37 +73,66 @@ struct enroll_body {
 };
 
 static const struct json_field enroll_fields[] = {
-	{ .name = "token_id", .type = FIELD_UUID, API_AT(struct enroll_body, token_id),
+	{ .name = "token_id",
+	  .type = FIELD_UUID,
+	  API_AT(struct enroll_body, token_id),
 	  .required = true },
-	{ .name = "token", .type = FIELD_TEXT, API_AT(struct enroll_body, token),
-	  .min = TOKEN_CHARS, .max = TOKEN_CHARS, .required = true },
-	{ .name = "csr", .type = FIELD_TEXT, API_AT(struct enroll_body, csr),
-	  .min = 1, .max = PKI_PEM_MAX - 1, .required = true },
-	{ .name = "policies", .type = FIELD_LIST, API_AT(struct enroll_body, policies),
-	  .min = 1, .max = WORD_SIZE - 1, .required = true },
-	{ .name = "protocol", .type = FIELD_INTEGER, API_AT(struct enroll_body, protocol),
-	  .min = 1, .max = 1000, .required = true },
-	{ .name = "features", .type = FIELD_LIST, API_AT(struct enroll_body, features),
-	  .min = 0, .max = WORD_SIZE - 1 },
-	{ .name = "address", .type = FIELD_TEXT, API_AT(struct enroll_body, address),
-	  .min = 1, .max = NAME_SIZE - 1 },
+	{ .name = "token",
+	  .type = FIELD_TEXT,
+	  API_AT(struct enroll_body, token),
+	  .min = TOKEN_CHARS,
+	  .max = TOKEN_CHARS,
+	  .required = true },
+	{ .name = "csr",
+	  .type = FIELD_TEXT,
+	  API_AT(struct enroll_body, csr),
+	  .min = 1,
+	  .max = PKI_PEM_MAX - 1,
+	  .required = true },
+	{ .name = "policies",
+	  .type = FIELD_LIST,
+	  API_AT(struct enroll_body, policies),
+	  .min = 1,
+	  .max = WORD_SIZE - 1,
+	  .required = true },
+	{ .name = "protocol",
+	  .type = FIELD_INTEGER,
+	  API_AT(struct enroll_body, protocol),
+	  .min = 1,
+	  .max = 1000,
+	  .required = true },
+	{ .name = "features",
+	  .type = FIELD_LIST,
+	  API_AT(struct enroll_body, features),
+	  .min = 0,
+	  .max = WORD_SIZE - 1 },
+	{ .name = "address",
+	  .type = FIELD_TEXT,
+	  API_AT(struct enroll_body, address),
+	  .min = 1,
+	  .max = NAME_SIZE - 1 },
 };
 
 /* The token: unknown, foreign and late are told alike; used is told, to who holds it. */
-static bool token_check(struct api *api, struct exchange *x, const struct enroll_body *body,
-			struct enroll_row *ret, struct err *e)
+static bool token_check(struct api *api, struct exchange *x,
+			const struct enroll_body *body, struct enroll_row *ret,
+			struct err *e)
 {
 	struct view text = { (const uint8_t *)body->token, TOKEN_CHARS };
 	uint8_t sha256[32];
 
-	if (!read_enroll(x->db, &body->token_id, ret, e) || !digest_sha256(text, sha256, e))
+	if (!read_enroll(x->db, &body->token_id, ret, e) ||
+	    !digest_sha256(text, sha256, e))
 		return false;
 	if (ret->head.generation == 0 || !mac_equal(sha256, ret->sha256))
-		return err_set(e, ERR_ENROLL_TOKEN_INVALID, "this token is not known here");
+		return err_set(e, ERR_ENROLL_TOKEN_INVALID,
+			       "this token is not known here");
 	if (ret->used_us)
-		return err_set(e, ERR_ENROLL_TOKEN_USED, "a host enrolled with this token");
+		return err_set(e, ERR_ENROLL_TOKEN_USED,
+			       "a host enrolled with this token");
 	if (ret->expires_us <= clock_wall_us(api->clock))
-		return err_set(e, ERR_ENROLL_TOKEN_INVALID, "the token was good for one hour");
+		return err_set(e, ERR_ENROLL_TOKEN_INVALID,
+			       "the token was good for one hour");
 	return true;
 }
 
@@ -109,9 +142,12 @@ static bool host_from_csr(const struct csr_facts *f, struct host_row *ret, struc
 	OWNED(pkey) identity = NULL;
 	OWNED(pkey) sealing = NULL;
 
-	if (!pkey_from_spki((struct view){ f->identity_spki, f->identity_len }, &identity, e) ||
-	    !pkey_from_spki((struct view){ f->sealing_spki, f->sealing_len }, &sealing, e) ||
-	    !pkey_hash(identity, ret->key_hash, e) || !pkey_kid(sealing, ret->sealing_kid, e))
+	if (!pkey_from_spki((struct view){ f->identity_spki, f->identity_len }, &identity,
+			    e) ||
+	    !pkey_from_spki((struct view){ f->sealing_spki, f->sealing_len }, &sealing,
+			    e) ||
+	    !pkey_hash(identity, ret->key_hash, e) ||
+	    !pkey_kid(sealing, ret->sealing_kid, e))
 		return false;
 	text_cut(ret->name, sizeof(ret->name), f->name);
 	memcpy(ret->sealing_spki, f->sealing_spki, f->sealing_len);
@@ -154,13 +190,15 @@ static bool inherit(struct exchange *x, struct host_row *h, int64_t now_us, stru
 	if (before.head.generation == 0)
 		return text_copy(h->state, sizeof(h->state), "pending");
 	if (strcmp(before.name, h->name) != 0 && strcmp(before.state, "revoked") != 0)
-		return err_field(e, ERR_HOST_NAME_TAKEN, "csr", "this key has another name");
+		return err_field(e, ERR_HOST_NAME_TAKEN, "csr",
+				 "this key has another name");
 	keep_state(&before, h);
 	return true;
 }
 
-static bool enroll_host(struct api *api, struct exchange *x, const struct enroll_body *body,
-			const struct enroll_row *token, struct host_row *ret, struct err *e)
+static bool enroll_host(struct api *api, struct exchange *x,
+			const struct enroll_body *body, const struct enroll_row *token,
+			struct host_row *ret, struct err *e)
 {
 	struct csr_facts facts = { 0 };
 
@@ -186,7 +224,8 @@ static bool certify(struct api *api, const char *csr, const struct uuid *token_i
 	OWNED(pkey) key = NULL;
 
 	return csr_check(csr, token_id, &f, e) &&
-	       pkey_from_spki((struct view){ f.identity_spki, f.identity_len }, &key, e) &&
+	       pkey_from_spki((struct view){ f.identity_spki, f.identity_len }, &key,
+			      e) &&
 	       ca_issue_host(api->ca, key, f.name, clock_wall_us(api->clock),
 			     API_CERTIFICATE_DAYS, ret, e);
 }
@@ -243,7 +282,8 @@ bool api_enroll(struct api *api, struct exchange *x, struct err *e)
 	struct host_row host = { 0 };
 	CLEANUP(buf_done) struct buf certificate = { 0 };
 
-	if (!API_BODY(x, enroll_fields, &body, e) || !token_check(api, x, &body, &token, e) ||
+	if (!API_BODY(x, enroll_fields, &body, e) ||
+	    !token_check(api, x, &body, &token, e) ||
 	    !enroll_host(api, x, &body, &token, &host, e) ||
 	    !certify(api, body.csr, &body.token_id, &certificate, e))
 		return false;
@@ -252,7 +292,8 @@ bool api_enroll(struct api *api, struct exchange *x, struct err *e)
 	change_put(x->change, TABLE_ENROLL, &token);
 	change_put(x->change, TABLE_HOST, &host);
 	audit_host(api, x, &host);
-	return answer_enrolled(api, x, &host, certificate.at, e) && change_ok(x->change, e);
+	return answer_enrolled(api, x, &host, certificate.at, e) &&
+	       change_ok(x->change, e);
 }
 
 struct renew_body {
@@ -260,8 +301,12 @@ struct renew_body {
 };
 
 static const struct json_field renew_fields[] = {
-	{ .name = "csr", .type = FIELD_TEXT, API_AT(struct renew_body, csr),
-	  .min = 1, .max = PKI_PEM_MAX - 1, .required = true },
+	{ .name = "csr",
+	  .type = FIELD_TEXT,
+	  API_AT(struct renew_body, csr),
+	  .min = 1,
+	  .max = PKI_PEM_MAX - 1,
+	  .required = true },
 };
 
 /* A renewal changes nothing but dates: same name, same keys, proven anew. */

@@ -48,12 +48,15 @@ static bool search_host(void *ctx, const struct host_row *row, struct err *e)
 static bool host_of_path(struct exchange *x, struct host_row *ret, struct err *e)
 {
 	struct search s = { x->args[0], ret };
-	const struct page all = { .after = "", .limit = INT32_MAX };
+	char first[NAME_SIZE + 1];
+	const struct page named = { .after = first, .limit = API_PAGE_MAX };
 
 	*ret = (struct host_row){ 0 };
-	if (!read_host_by_name(x->db, s.name, ret, e))
-		return false;
-	if (ret->head.generation == 0 && !list_hosts(x->db, all, search_host, &s, e))
+	if (!text_is_name(s.name, NAME_SIZE - 1) ||
+	    !text_format(first, sizeof(first), "%s/", s.name))
+		return err_field(e, ERR_BAD_VALUE, "name", "this is no name of a host");
+	if (!read_host_by_name(x->db, s.name, ret, e) ||
+	    (ret->head.generation == 0 && !list_hosts(x->db, named, search_host, &s, e)))
 		return false;
 	if (ret->head.generation == 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no host of this name");
@@ -75,9 +78,11 @@ bool api_host_get(struct api *api, struct exchange *x, struct err *e)
 static bool list_host(void *ctx, const struct host_row *row, struct err *e)
 {
 	struct api_list *l = ctx;
+	char key[NAME_SIZE + PKI_HASH_HEX]; /* a name is not unique among the revoked */
 
-	(void)e;
-	if (api_list_takes(l, row->name))
+	if (!text_format(key, sizeof(key), "%s/%s", row->name, row->key_hash))
+		return err_set(e, ERR_INTERNAL, "the key of a host is too long");
+	if (api_list_takes(l, key))
 		put_host(&l->w, row, row->head.generation);
 	return true;
 }
@@ -111,21 +116,27 @@ struct move {
 };
 
 static const struct move approving = {
-	.from = BIT(PENDING), .to = APPROVED,
-	.otherwise = { [DRAINING] = ERR_CONFLICT, [FENCED] = ERR_HOST_FENCED,
+	.from = BIT(PENDING),
+	.to = APPROVED,
+	.otherwise = { [DRAINING] = ERR_CONFLICT,
+		       [FENCED] = ERR_HOST_FENCED,
 		       [REVOKED] = ERR_HOST_REVOKED },
 };
 static const struct move fencing = {
-	.from = BIT(PENDING) | BIT(APPROVED) | BIT(DRAINING), .to = FENCED,
+	.from = BIT(PENDING) | BIT(APPROVED) | BIT(DRAINING),
+	.to = FENCED,
 	.otherwise = { [REVOKED] = ERR_HOST_REVOKED },
 };
 static const struct move unfencing = {
-	.from = BIT(FENCED), .to = APPROVED,
-	.otherwise = { [PENDING] = ERR_HOST_PENDING, [DRAINING] = ERR_CONFLICT,
+	.from = BIT(FENCED),
+	.to = APPROVED,
+	.otherwise = { [PENDING] = ERR_HOST_PENDING,
+		       [DRAINING] = ERR_CONFLICT,
 		       [REVOKED] = ERR_HOST_REVOKED },
 };
 static const struct move revoking = {
-	.from = BIT(PENDING) | BIT(APPROVED) | BIT(DRAINING) | BIT(FENCED), .to = REVOKED,
+	.from = BIT(PENDING) | BIT(APPROVED) | BIT(DRAINING) | BIT(FENCED),
+	.to = REVOKED,
 };
 
 static bool state_of(const struct host_row *h, enum host_state *ret, struct err *e)
@@ -184,8 +195,12 @@ struct approve_body {
 };
 
 static const struct json_field approve_fields[] = {
-	{ .name = "fingerprint", .type = FIELD_TEXT, API_AT(struct approve_body, fingerprint),
-	  .min = PKI_HASH_HEX - 1, .max = PKI_HASH_HEX - 1, .required = true },
+	{ .name = "fingerprint",
+	  .type = FIELD_TEXT,
+	  API_AT(struct approve_body, fingerprint),
+	  .min = PKI_HASH_HEX - 1,
+	  .max = PKI_HASH_HEX - 1,
+	  .required = true },
 };
 
 /* POST /v1/hosts/{name}/approve - by the fingerprint that the host itself shows. */
@@ -202,7 +217,8 @@ bool api_host_approve(struct api *api, struct exchange *x, struct err *e)
 	return host_move(api, x, &approving, &h, e);
 }
 
-static bool host_verb(struct api *api, struct exchange *x, const struct move *m, struct err *e)
+static bool host_verb(struct api *api, struct exchange *x, const struct move *m,
+		      struct err *e)
 {
 	struct host_row h;
 

@@ -19,21 +19,36 @@ struct report {
 };
 
 static const struct json_field report_fields[] = {
-	{ .name = "kind", .type = FIELD_NAME, API_AT(struct report, kind),
-	  .min = 1, .max = WORD_SIZE - 1, .required = true },
-	{ .name = "instance", .type = FIELD_UUID, API_AT(struct report, instance),
+	{ .name = "kind",
+	  .type = FIELD_NAME,
+	  API_AT(struct report, kind),
+	  .min = 1,
+	  .max = WORD_SIZE - 1,
 	  .required = true },
-	{ .name = "attempt", .type = FIELD_UUID, API_AT(struct report, attempt),
+	{ .name = "instance",
+	  .type = FIELD_UUID,
+	  API_AT(struct report, instance),
 	  .required = true },
-	{ .name = "at", .type = FIELD_TEXT, API_AT(struct report, at),
-	  .min = 20, .max = 31, .required = true },
+	{ .name = "attempt",
+	  .type = FIELD_UUID,
+	  API_AT(struct report, attempt),
+	  .required = true },
+	{ .name = "at",
+	  .type = FIELD_TEXT,
+	  API_AT(struct report, at),
+	  .min = 20,
+	  .max = 31,
+	  .required = true },
 };
+
+enum report_kind { STARTED, STOPPED, USED_COPY, COPY_ERASED, REPORT_KINDS };
 
 /* What a report rests on; absent rows have generation 0. */
 struct seen {
 	struct instance_row instance;
 	struct placement_row placement;
 	struct copy_row copy;
+	enum report_kind kind;
 };
 
 static bool is_placed_here(const struct exchange *x, const struct seen *s)
@@ -43,7 +58,8 @@ static bool is_placed_here(const struct exchange *x, const struct seen *s)
 }
 
 /* The release that this report speaks of is the newest one of the placement here. */
-static bool is_newest(const struct exchange *x, const struct seen *s, const struct report *r)
+static bool is_newest(const struct exchange *x, const struct seen *s,
+		      const struct report *r)
 {
 	return is_placed_here(x, s) && uuid_equal(&s->placement.attempt, &r->attempt);
 }
@@ -107,8 +123,6 @@ static bool take_copy_erased(struct exchange *x, struct seen *s, const struct re
 	return true;
 }
 
-enum report_kind { STARTED, STOPPED, USED_COPY, COPY_ERASED, REPORT_KINDS };
-
 static const struct {
 	const char *kind, *verb, *verdict;
 } kinds[REPORT_KINDS] = {
@@ -130,7 +144,8 @@ static bool kind_of(const struct report *r, enum report_kind *ret, struct err *e
 			 "a report is started, stopped, used_copy or copy_erased");
 }
 
-static bool see(struct exchange *x, const struct report *r, struct seen *ret, struct err *e)
+static bool see(struct exchange *x, const struct report *r, struct seen *ret,
+		struct err *e)
 {
 	const char *host = x->who.host.key_hash;
 
@@ -140,12 +155,12 @@ static bool see(struct exchange *x, const struct report *r, struct seen *ret, st
 }
 
 /* False: it is about nothing of this host's, and changes nothing. */
-static bool apply(struct exchange *x, enum report_kind kind, const struct report *r,
-		  struct seen *s, int64_t now_us)
+static bool apply(struct exchange *x, struct seen *s, const struct report *r,
+		  int64_t now_us)
 {
 	if (s->instance.head.generation == 0)
 		return false;
-	switch (kind) {
+	switch (s->kind) {
 	case STARTED:
 		return take_started(x, s, r);
 	case STOPPED:
@@ -160,13 +175,13 @@ static bool apply(struct exchange *x, enum report_kind kind, const struct report
 	return false;
 }
 
-static void record(struct api *api, struct exchange *x, enum report_kind kind,
-		   const struct report *r, const struct seen *s, bool counts)
+static void record(struct api *api, struct exchange *x, const struct seen *s,
+		   const struct report *r, bool counts)
 {
 	struct audit_record *a = api_allowed(api, x);
 
-	text_cut(a->verb, sizeof(a->verb), kinds[kind].verb);
-	text_cut(a->verdict, sizeof(a->verdict), kinds[kind].verdict);
+	text_cut(a->verb, sizeof(a->verb), kinds[s->kind].verb);
+	text_cut(a->verdict, sizeof(a->verdict), kinds[s->kind].verdict);
 	text_cut(a->reason, sizeof(a->reason), counts ? "taken" : "passed_over");
 	text_cut(a->host, sizeof(a->host), x->who.host.name);
 	text_cut(a->target, sizeof(a->target), r->at);
@@ -185,13 +200,14 @@ static bool stage(struct api *api, struct exchange *x, const struct report *r,
 		  const struct spool_row *spool, struct err *e)
 {
 	int64_t now_us = clock_wall_us(api->clock);
-	enum report_kind kind = STARTED;
+	bool counts;
 	struct seen s;
 
-	if (!kind_of(r, &kind, e) || !see(x, r, &s, e))
+	if (!kind_of(r, &s.kind, e) || !see(x, r, &s, e))
 		return false;
 	change_reset(x->change);
-	record(api, x, kind, r, &s, apply(x, kind, r, &s, now_us));
+	counts = apply(x, &s, r, now_us);
+	record(api, x, &s, r, counts);
 	change_guard(x->change, TABLE_HOST, &x->who.host);
 	change_put(x->change, TABLE_SPOOL, spool);
 	return change_ok(x->change, e);
@@ -203,7 +219,8 @@ struct reports {
 	int64_t seq, n;
 };
 
-static bool item_parse(const struct json *body, size_t i, struct report *ret, struct err *e)
+static bool item_parse(const struct json *body, size_t i, struct report *ret,
+		       struct err *e)
 {
 	const struct json *item = json_item(body, "reports", i);
 
@@ -220,7 +237,8 @@ static bool reports_parse(const struct json *body, struct reports *ret, struct e
 	ret->body = body;
 	ret->n = (int64_t)json_count(body, "reports");
 	if (!spool || !json_has(body, "seq") || !json_has(body, "reports"))
-		return err_set(e, ERR_MISSING_FIELD, "reports need spool, seq and reports");
+		return err_set(e, ERR_MISSING_FIELD,
+			       "reports need spool, seq and reports");
 	if (!uuid_parse(spool, "spool", &ret->spool, e))
 		return false;
 	if (!json_get_integer(body, "seq", &ret->seq) || ret->seq < 1 ||
@@ -281,7 +299,8 @@ static bool take_all(struct api *api, struct exchange *x, const struct reports *
 	if (spool.seq >= last)
 		return true;
 	if (spool.seq + 1 < all->seq)
-		return err_field(e, ERR_BAD_VALUE, "seq", "the next report has number %lld",
+		return err_field(e, ERR_BAD_VALUE, "seq",
+				 "the next report has number %lld",
 				 (long long)(spool.seq + 1));
 	for (int stale = 0; spool.seq < last; *ret_seq = spool.seq) {
 		if (!take_one(api, x, all, &spool, e))

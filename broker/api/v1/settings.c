@@ -13,13 +13,20 @@ struct setting_body {
 };
 
 static const struct json_field setting_fields[] = {
-	{ .name = "allowed", .type = FIELD_LIST, API_AT(struct setting_body, allowed),
-	  .min = 0, .max = WORD_SIZE - 1 },
-	{ .name = "default", .type = FIELD_NAME, API_AT(struct setting_body, preferred),
-	  .min = 1, .max = WORD_SIZE - 1 },
+	{ .name = "allowed",
+	  .type = FIELD_LIST,
+	  API_AT(struct setting_body, allowed),
+	  .min = 0,
+	  .max = WORD_SIZE - 1 },
+	{ .name = "default",
+	  .type = FIELD_NAME,
+	  API_AT(struct setting_body, preferred),
+	  .min = 1,
+	  .max = WORD_SIZE - 1 },
 };
 
-static void put_setting(struct json_writer *w, const struct setting_row *s, int64_t generation)
+static void put_setting(struct json_writer *w, const struct setting_row *s,
+			int64_t generation)
 {
 	json_open(w, NULL);
 	json_put_text(w, "name", s->name);
@@ -39,7 +46,8 @@ static void answer(struct exchange *x, int status, const struct setting_row *s,
 	exchange_etag(x, generation);
 }
 
-static bool setting_parse(const struct exchange *x, struct setting_row *ret, struct err *e)
+static bool setting_parse(const struct exchange *x, struct setting_row *ret,
+			  struct err *e)
 {
 	struct setting_body body = { 0 };
 	enum security preferred = SECURITY_USER;
@@ -54,7 +62,8 @@ static bool setting_parse(const struct exchange *x, struct setting_row *ret, str
 		return err_field(e, ERR_BAD_VALUE, "default",
 				 "a policy is user, host or deployment");
 	if (ret->allowed && !(ret->allowed & BIT(preferred)))
-		return err_field(e, ERR_BAD_VALUE, "default", "the default is not allowed");
+		return err_field(e, ERR_BAD_VALUE, "default",
+				 "the default is not allowed");
 	return text_copy(ret->preferred, sizeof(ret->preferred), body.preferred);
 }
 
