@@ -28,6 +28,7 @@ enum err_kind err_kind_of(const char *code)
 }
 
 /* The words of a failure may name something long; what does not fit is cut at its end. */
+PRINTF(3, 0)
 static void format_cut(char *to, size_t cap, const char *fmt, va_list args)
 {
 	if (vsnprintf(to, cap, fmt, args) < 0)
@@ -43,6 +44,7 @@ static void add_cut(char *to, size_t cap, const char *more)
 	to[len + fits] = '\0';
 }
 
+PRINTF(4, 0)
 static void err_fill(struct err *e, enum err_kind kind, const char *field, const char *fmt,
 		     va_list args)
 {

@@ -38,7 +38,6 @@ struct call *call_begin(struct call_shared *shared, const char *target)
 	c->shared = shared;
 	c->x.path = c->target;
 	c->x.query = c->target + path + (path < len);
-	atomic_fetch_add(&shared->open, 1);
 	return c;
 }
 
@@ -56,7 +55,8 @@ void call_end(struct call *c)
 	if (c == NULL)
 		return;
 	assert(c->phase != PHASE_AWAY);
-	atomic_fetch_sub(&c->shared->open, 1);
+	if (c->phase == PHASE_REPLY)
+		atomic_fetch_sub(&c->shared->owed, 1);
 	exchange_done(&c->x);
 	body_drop(c);
 	free(c);
@@ -143,6 +143,7 @@ static enum MHD_Result call_submit(struct call *c)
 	c->x.finish = call_finish;
 	c->x.transport = c;
 	c->phase = PHASE_AWAY;
+	atomic_fetch_add(&c->shared->owed, 1);
 	MHD_suspend_connection(c->connection);
 	dispatch_submit(c->shared->dispatch, &c->x);
 	return MHD_YES;
@@ -202,6 +203,6 @@ enum MHD_Result call_handle(struct call *c, struct MHD_Connection *connection, c
 	case PHASE_AWAY:
 		break;
 	}
-	assert(!"a suspended connection is not handled");
+	assert(false && "a suspended connection is not handled");
 	return MHD_NO;
 }

@@ -22,7 +22,7 @@ const char *ctl_option(const struct ctl *ctl, const char *name)
 	for (size_t i = 0; o && o[i].name; i++)
 		if (strcmp(o[i].name, name) == 0)
 			return ctl->values[i];
-	assert(!"an option that the command's table does not have");
+	assert(false && "an option that the command's table does not have");
 	return NULL;
 }
 
