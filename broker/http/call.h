@@ -22,7 +22,7 @@
 /* What calls and connections share; the http's. */
 struct call_shared {
 	struct dispatch *dispatch; /* borrowed */
-	atomic_size_t open;	   /* calls that have begun and not ended */
+	atomic_size_t owed;	   /* calls that went to dispatch and have not ended */
 	atomic_bool closing;	   /* replies end their connection */
 };
 

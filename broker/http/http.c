@@ -193,12 +193,12 @@ unsigned http_health_port(const struct http *h)
 
 /* Stop. */
 
-/* Replies that are under way get a moment; a client that never ends its request does not. */
+/* Replies that are under way get a moment; a request that never ends gets none. */
 static void last_replies(struct http *h)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
 
-	for (int i = 0; i < LAST_REPLIES_MS && atomic_load(&h->shared.open) > 0; i++)
+	for (int i = 0; i < LAST_REPLIES_MS && atomic_load(&h->shared.owed) > 0; i++)
 		(void)nanosleep(&ms, NULL);
 }
 
@@ -211,7 +211,7 @@ static void daemon_stop(struct http *h)
 	dispatch_stop(h->shared.dispatch);
 	last_replies(h);
 	MHD_stop_daemon(h->daemon);
-	assert(atomic_load(&h->shared.open) == 0);
+	assert(atomic_load(&h->shared.owed) == 0);
 }
 
 void http_stop(struct http *h)
