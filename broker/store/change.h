@@ -8,7 +8,7 @@
  * Rule:    change_put of a row with generation 0 creates it (stale if it exists by then); with
  *          generation g it replaces exactly that generation. A put is its own guard.
  *          change_guard with generation 0 says: still absent.
- * Refuses: more than CHANGE_MAX entries; a second audit record replaces the first.
+ * Refuses: more than CHANGE_MAX entries; a second audit record: there is one, asked for again.
  * Knows:   no SQL, no HTTP, no secret: rows carry only sealed envelopes.
  * Threads: one at a time; handed from worker to writer and back.
  */
@@ -53,7 +53,7 @@ void change_set_class(struct change *c, enum change_class class);
  * are told by change_ok. */
 void change_guard(struct change *c, enum table t, const void *row);
 void change_put(struct change *c, enum table t, const void *row);
-struct audit_record *change_audit(struct change *c); /* borrowed: fill it in; marks it present */
+struct audit_record *change_audit(struct change *c); /* borrowed: fill it in; the same again later */
 /* Copies a string into a record's field, cut as said above. */
 void audit_text(char *to, size_t cap, const char *from);
 bool change_has_audit(const struct change *c);
