@@ -194,7 +194,8 @@ static void stage_move(struct exchange *x, const struct move *m, struct placemen
 		change_guard(c, TABLE_COPY, &m->copy);
 }
 
-static void place_audit(struct api *api, struct exchange *x, const struct move *m)
+static struct audit_record *place_audit(struct api *api, struct exchange *x,
+					const struct move *m)
 {
 	struct audit_record *a = audit_about(api, x, &m->instance);
 
@@ -209,6 +210,7 @@ static void place_audit(struct api *api, struct exchange *x, const struct move *
 		api_weigh(a, "from", m->from.head.generation);
 	if (m->copy.head.generation != 0)
 		api_weigh(a, "copy", m->copy.head.generation);
+	return a;
 }
 
 static void place_reply(struct exchange *x, const struct move *m,
@@ -229,6 +231,7 @@ static void place_reply(struct exchange *x, const struct move *m,
 bool api_instance_place(struct api *api, struct exchange *x, struct err *e)
 {
 	struct move m = { .now_us = clock_wall_us(api->clock) };
+	struct audit_record *a;
 	struct placement_row p;
 	bool moved, may;
 
@@ -236,14 +239,14 @@ bool api_instance_place(struct api *api, struct exchange *x, struct err *e)
 		return false;
 	moved = !is_there_already(&m);
 	may = host_is_fit(&m, e) && (!moved || present_lets_go(&m, e));
-	place_audit(api, x, &m);
+	a = place_audit(api, x, &m);
 	if (!may)
 		return false;
 	if (moved)
 		stage_move(x, &m, &p);
 	else
 		p = m.now;
-	change_audit(x->change)->epoch = p.epoch;
+	a->epoch = p.epoch;
 	place_reply(x, &m, &p, moved);
 	return true;
 }
