@@ -132,8 +132,6 @@ static bool db_use_log(struct db *db, struct err *e)
 {
 	char mode[16];
 
-	if (sqlite3_db_readonly(db->conn, "main"))
-		return err_set(e, ERR_DATABASE, "the database file is read-only");
 	if (!db_ask(db, "PRAGMA journal_mode = WAL", mode, sizeof(mode), e))
 		return false;
 	if (strcmp(mode, "wal") != 0)
@@ -155,6 +153,8 @@ static bool db_connect(const char *path, int busy_ms, struct db **ret, struct er
 			     NULL);
 	if (rc != SQLITE_OK)
 		return db_fails(db, rc, "open", e);
+	if (sqlite3_db_readonly(db->conn, "main"))
+		return err_set(e, ERR_DATABASE, "the database file is read-only");
 	if (!db_set_up(db, busy_ms, e))
 		return false;
 	*ret = db_move(&db);

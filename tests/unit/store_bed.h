@@ -86,12 +86,12 @@ UNUSED static void bed_close(struct bed *b)
 	b->store = NULL;
 }
 
-UNUSED static void bed_up(struct bed *b)
+UNUSED static void bed_up_in(struct bed *b, const char *where)
 {
 	struct store_file *f = NULL;
 
 	*b = (struct bed){ 0 };
-	strcpy(b->dir, "/tmp/vtpm-store-test-XXXXXX");
+	snprintf(b->dir, sizeof(b->dir), "%s/vtpm-store-test-XXXXXX", where);
 	need(b, mkdtemp(b->dir) != NULL, "mkdtemp");
 	snprintf(b->path, sizeof(b->path), "%s/broker.db", b->dir);
 	b->row = bed_key(b, 1);
@@ -100,6 +100,11 @@ UNUSED static void bed_up(struct bed *b)
 	store_file_free(f);
 	need(b, change_new(&b->change, &b->e), "a change");
 	bed_open(b);
+}
+
+UNUSED static void bed_up(struct bed *b)
+{
+	bed_up_in(b, "/tmp");
 }
 
 UNUSED static void bed_down(struct bed *b)
