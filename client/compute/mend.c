@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/process.h"
+#include "client/compute/release.h"
+#include "client/compute/upkeep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TURN_MS = 500 };
+
+/* A list of instances, so that records are not changed while they are walked. */
+struct ids {
+	struct uuid *at; /* owned */
+	size_t n;
+	bool failed;
+};
+
+static void ids_done(struct ids *l)
+{
+	free(l->at);
+}
+
+static void ids_add(struct ids *l, const struct uuid *id)
+{
+	struct uuid *grown = reallocarray(l->at, l->n + 1, sizeof(*grown));
+
+	if (grown == NULL) {
+		l->failed = true;
+		return;
+	}
+	l->at = grown;
+	l->at[l->n++] = *id;
+}
+
+static bool ids_has(const struct ids *l, const struct uuid *id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (uuid_equal(&l->at[i], id))
+			return true;
+	return false;
+}
+
+static void add_guest(void *ctx, const struct guest *g)
+{
+	ids_add(ctx, &g->instance);
+}
+
+static void add_placed(void *ctx, const struct uuid *instance)
+{
+	ids_add(ctx, instance);
+}
+
+static bool list_guests(struct agent *a, struct ids *ret, struct err *e)
+{
+	struct err damaged = { 0 };
+
+	if (!guest_each(agent_state_dir(a), add_guest, ret, &damaged))
+		log_err(a->log, LOG_LEVEL_ERROR, "a record is damaged", &damaged);
+	return !ret->failed || err_set(e, ERR_NO_MEMORY, "no memory for a list of guests");
+}
+
+/* ---- attempts of which no end was seen ---- */
+
+static bool mend_libvirt_guest(struct agent *a, struct guest *g, struct err *e)
+{
+	enum libvirt_guest now;
+	bool was = false;
+
+	if (!libvirt_find(a->libvirt, &g->instance, &now, e))
+		return false;
+	if (now == LIBVIRT_STARTING)
+		return err_set(e, ERR_STARTING_UP, "%s is just starting", g->instance.text);
+	if (!libvirt_undefine(a->libvirt, &g->secret, &g->instance, &was, e))
+		return false;
+	if (was)
+		log_event(a->log, LOG_LEVEL_INFO, "left-over secret undefined", "instance",
+			  g->instance.text, NULL);
+	return now == LIBVIRT_ACTIVE ? release_report_started(a, g, e)
+				     : release_report_stopped(a, g, e);
+}
+
+static bool is_over(const struct guest *g)
+{
+	return strcmp(g->phase, GUEST_OVER) == 0;
+}
+
+static bool mend_guest(struct agent *a, struct guest *g, int64_t since_us, struct err *e)
+{
+	int64_t asked_us = 0;
+
+	if (is_over(g))
+		return true;
+	if (g->run_pid != 0)
+		return process_lives(g->run_pid, g->run_since) || release_report_stopped(a, g, e);
+	if (a->libvirt == NULL || since_us == 0)
+		return true;
+	/* Younger than the connection: its hook calls are still to come. */
+	if (marks_get(a->asked, &g->instance, NULL, &asked_us) && asked_us >= since_us)
+		return true;
+	return mend_libvirt_guest(a, g, e);
+}
+
+static bool mend_in_turn(struct agent *a, const struct uuid *id, int64_t since_us, struct err *e)
+{
+	struct guest g;
+	bool found = false;
+	bool ok;
+
+	if (!turns_take(a->turns, id, TURN_MS, e))
+		return false;
+	ok = guest_load(agent_state_dir(a), id, &g, &found, e) &&
+	     (!found || mend_guest(a, &g, since_us, e));
+	turns_give(a->turns, id);
+	return ok;
+}
+
+bool upkeep_mend(struct agent *a, int64_t since_us, struct err *e)
+{
+	CLEANUP(ids_done) struct ids guests = { 0 };
+	bool all = list_guests(a, &guests, e);
+
+	for (size_t i = 0; i < guests.n; i++) {
+		struct err one = { 0 };
+
+		if (mend_in_turn(a, &guests.at[i], since_us, &one))
+			continue;
+		all = false;
+		*e = one;
+	}
+	return all;
+}
+
+/* ---- copies of guests that went elsewhere ---- */
+
+static bool erase_in_turn(struct agent *a, const struct uuid *id, struct err *e)
+{
+	struct guest g;
+	bool found = false;
+	bool ok;
+
+	if (!turns_take(a->turns, id, TURN_MS, e))
+		return false;
+	ok = guest_load(agent_state_dir(a), id, &g, &found, e) && release_erase_copy(a, &g, e);
+	turns_give(a->turns, id);
+	return ok;
+}
+
+bool upkeep_match_placements(struct agent *a, struct err *e)
+{
+	CLEANUP(ids_done) struct ids placed = { 0 };
+	CLEANUP(ids_done) struct ids guests = { 0 };
+
+	if (!broker_each_placed(a->broker, add_placed, &placed, e) || !list_guests(a, &guests, e))
+		return false;
+	if (placed.failed)
+		return err_set(e, ERR_NO_MEMORY, "no memory for the list of placements");
+	for (size_t i = 0; i < guests.n; i++)
+		if (!ids_has(&placed, &guests.at[i]) && !erase_in_turn(a, &guests.at[i], e))
+			return false;
+	return true;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report - what `vtpm-client status` shows of an agent.
+ *
+ * Writes:  name, url, broker ("answers", "silent", "never"), libvirt ("up", "starting", "off"),
+ *          certificate_ends, waiting (reports), guests: instance, security, version, epoch, state,
+ *          running, copy, lease_ends.
+ * Threads: any.
+ */
+#ifndef CLIENT_COMPUTE_REPORT_H
+#define CLIENT_COMPUTE_REPORT_H
+
+#include "client/compute/agent.h"
+#include "common/json.h"
+
+MUST_CHECK bool report_status(struct agent *a, struct json_writer *w, struct err *e);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/upkeep.h"
+
+#include "client/compute/boot.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { TICK_MS = 1000, SLOWEST_S = 30, RENEW_S = 3600, SOON_S = 60 };
+
+/* What is due when; all in monotonic microseconds. */
+struct plan {
+	struct agent *agent; /* borrowed */
+	int64_t send_at, pause_us;
+	int64_t renew_at, match_at;
+	int64_t mended_for; /* the connection to libvirt that was mended last */
+	bool new_boot;
+	bool starter_runs;
+	pthread_t starter;
+};
+
+static int64_t ticks(const struct agent *a)
+{
+	return clock_monotonic_us(a->clock);
+}
+
+static void rest(struct agent *a)
+{
+	struct pollfd p = { .fd = a->wake, .events = POLLIN };
+	uint64_t count;
+
+	if (poll(&p, 1, TICK_MS) > 0 && read(a->wake, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* ---- reports ---- */
+
+static bool send_batch(struct agent *a, struct err *e)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+	size_t count = 0;
+	int64_t seq = 0;
+
+	return spool_batch(a->spool, &body, &count, e) &&
+	       (count == 0 || (broker_report(a->broker, &body, &seq, e) &&
+			       spool_taken(a->spool, seq, e)));
+}
+
+static void send_reports(struct plan *p)
+{
+	struct agent *a = p->agent;
+	struct err e = { 0 };
+
+	if (ticks(a) < p->send_at)
+		return;
+	while (spool_waiting(a->spool) > 0 && !a->stopping) {
+		if (send_batch(a, &e)) {
+			p->pause_us = 0;
+			continue;
+		}
+		if (p->pause_us == 0)
+			log_err(a->log, LOG_LEVEL_WARN, "reports wait", &e);
+		p->pause_us = p->pause_us == 0 ? US_PER_S : p->pause_us * 2;
+		if (p->pause_us > SLOWEST_S * US_PER_S)
+			p->pause_us = SLOWEST_S * US_PER_S;
+		p->send_at = ticks(a) + p->pause_us;
+		return;
+	}
+}
+
+/* ---- guests ---- */
+
+struct start {
+	struct agent *agent; /* borrowed */
+	bool new_boot;
+};
+
+static void *run_starter(void *ctx)
+{
+	struct start *s = ctx;
+
+	boot_start_guests(s->agent, s->new_boot);
+	free(s);
+	return NULL;
+}
+
+static void end_starter(struct plan *p)
+{
+	if (p->starter_runs)
+		pthread_join(p->starter, NULL);
+	p->starter_runs = false;
+}
+
+static void start_guests(struct plan *p)
+{
+	struct start *s = calloc(1, sizeof(*s));
+
+	end_starter(p);
+	if (s == NULL)
+		return;
+	*s = (struct start){ p->agent, p->new_boot };
+	p->new_boot = false;
+	p->starter_runs = pthread_create(&p->starter, NULL, run_starter, s) == 0;
+	if (!p->starter_runs)
+		free(s);
+}
+
+static void mend(struct plan *p)
+{
+	struct agent *a = p->agent;
+	int64_t up = a->up_us;
+	struct err e = { 0 };
+
+	/* `run` may end at any time; guests of libvirt only need it after a new connection. */
+	if (!upkeep_mend(a, up != p->mended_for ? up : 0, &e)) {
+		if (e.kind != ERR_STARTING_UP && e.kind != ERR_DEADLINE)
+			log_err(a->log, LOG_LEVEL_WARN, "a guest's record was not mended", &e);
+		return;
+	}
+	if (a->libvirt == NULL || up == p->mended_for || !libvirt_is_up(a->libvirt))
+		return;
+	p->mended_for = up;
+	start_guests(p);
+}
+
+/* ---- the rest ---- */
+
+static void renew(struct plan *p)
+{
+	struct agent *a = p->agent;
+	struct err e = { 0 };
+
+	if (ticks(a) >= p->renew_at) {
+		upkeep_renew(a);
+		p->renew_at = ticks(a) + RENEW_S * US_PER_S;
+	}
+	if (ticks(a) < p->match_at)
+		return;
+	p->match_at = ticks(a) + RENEW_S * US_PER_S;
+	if (upkeep_match_placements(a, &e))
+		return;
+	p->match_at = ticks(a) + SOON_S * US_PER_S;
+	log_err(a->log, LOG_LEVEL_WARN, "placements not seen", &e);
+}
+
+void *upkeep_run(void *agent)
+{
+	struct plan p = { .agent = agent };
+	struct agent *a = agent;
+	struct err e = { 0 };
+
+	if (a->libvirt != NULL && !boot_look(a, &p.new_boot, &e))
+		log_err(a->log, LOG_LEVEL_WARN, "cannot see whether the host was booted", &e);
+	while (!a->stopping) {
+		mend(&p);
+		send_reports(&p);
+		renew(&p);
+		rest(a);
+	}
+	end_starter(&p);
+	return NULL;
+}
