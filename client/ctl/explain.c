@@ -3,16 +3,16 @@
 #include "client/ctl/resolve.h"
 #include "client/ctl/show.h"
 
-/* "[x] sentence", and an arrow at the one that gave the reason. */
+/* What the facts were, in the order in which they were weighed; the last one decided. */
 static void add_fact(struct table *t, const struct json *fact)
 {
 	bool holds = false, decides = false;
 	const bool known = json_get_boolean(fact, "holds", &holds) &&
 			   json_get_boolean(fact, "decides", &decides);
 
-	table_add(t, !known ? "[?]" : holds ? "[x]" : "[ ]");
+	table_add(t, decides ? "->" : " ");
+	table_add(t, !known ? "?" : holds ? "ok" : "no");
 	table_add(t, json_get_text(fact, "says"));
-	table_add(t, decides ? "<- decides" : " ");
 }
 
 static bool print_facts(struct ctl *ctl, const struct json *j, struct err *e)

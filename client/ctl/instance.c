@@ -64,7 +64,8 @@ bool instance_create(struct ctl *ctl, struct err *e)
 	if (!upload && ctl_option(ctl, "weak"))
 		return err_field(e, ERR_USAGE, "weak", "--weak goes with --upload");
 	if (!ctl_connect(ctl, e) || !choose_id(ctl, &id, e) ||
-	    (upload && !value_read_file(upload, &value, e)))
+	    (upload &&
+	     !value_read_file(upload, ctl_option(ctl, "weak") != NULL, &value, e)))
 		return false;
 	put_create(ctl, &w);
 	buf_addf(&c.path, "/v1/instances/%s", id.text);

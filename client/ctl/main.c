@@ -6,6 +6,7 @@
 
 #include <locale.h>
 #include <string.h>
+#include <strings.h>
 
 static void say_json(const struct err *e, const struct err_info *info)
 {
@@ -23,6 +24,12 @@ static void say_json(const struct err *e, const struct err_info *info)
 	fprintf(stderr, "%s\n", b.at ? b.at : "{}");
 }
 
+/* A detail that says no more than the title is left out. */
+static bool adds(const struct err_info *info, const char *why)
+{
+	return why[0] && strcasecmp(info->title, why) != 0;
+}
+
 static void say(const struct ctl *ctl, const struct err *e)
 {
 	const struct err_info *info = err_info(e->kind);
@@ -33,7 +40,8 @@ static void say(const struct ctl *ctl, const struct err *e)
 		say_json(e, info);
 		return;
 	}
-	fprintf(stderr, "vtpmctl: %s%s%s\n", info->title, why[0] ? ": " : "", why);
+	fprintf(stderr, "vtpmctl: %s%s%s\n", info->title, adds(info, why) ? ": " : "",
+		adds(info, why) ? why : "");
 	if (e->kind == ERR_USAGE)
 		fprintf(stderr, "next: see vtpmctl %s%s--help\n",
 			ctl->command ? ctl->command->words : "", ctl->command ? " " : "");

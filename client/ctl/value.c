@@ -6,14 +6,25 @@
 #include "client/ctl/resolve.h"
 #include "client/ctl/show.h"
 
-bool value_read_file(const char *path, struct secret **ret, struct err *e)
+enum { VALUE_MIN = 32, VALUE_MAX = 4096 };
+
+bool value_read_file(const char *path, bool weak, struct secret **ret, struct err *e)
 {
-	if (!file_read_value(path, ret, e))
+	OWNED(secret) value = NULL;
+	size_t len;
+
+	if (!file_read_value(path, &value, e))
 		return false;
-	if (file_ends_a_line(*ret))
+	len = secret_len(value);
+	if (len > VALUE_MAX || (len < VALUE_MIN && !weak))
+		return err_set(e, ERR_BAD_SECRET_LENGTH,
+			       "%s has %zu bytes, not %d to %d%s", path, len, VALUE_MIN,
+			       VALUE_MAX, len < VALUE_MIN ? " (--weak takes it)" : "");
+	if (file_ends_a_line(value))
 		fputs("vtpmctl: note: the value ends with a line feed, which is part of "
 		      "it\n",
 		      stderr);
+	*ret = secret_move(&value);
 	return true;
 }
 
@@ -44,7 +55,8 @@ bool value_upload(struct ctl *ctl, struct err *e)
 	struct uuid id;
 
 	return resolve_instance(ctl, ctl->args[0], &id, e) && ctl_connect(ctl, e) &&
-	       value_read_file(ctl->args[1], &value, e) &&
+	       value_read_file(ctl->args[1], ctl_option(ctl, "weak") != NULL, &value,
+			       e) &&
 	       value_put(ctl, &c, &id, value, e) && show_answer(ctl, &c, show_stored, e);
 }
 

@@ -11,7 +11,9 @@
 
 #include "client/ctl/ctl.h"
 
-MUST_CHECK bool value_read_file(const char *path, struct secret **ret, struct err *e);
+/* weak: fewer than 32 bytes will do. Refused here, before anything is asked of the broker. */
+MUST_CHECK bool value_read_file(const char *path, bool weak, struct secret **ret,
+				struct err *e);
 /* c is empty, or has its method only; option --weak is looked at. */
 MUST_CHECK bool value_put(struct ctl *ctl, struct call *c, const struct uuid *instance,
 			  const struct secret *value, struct err *e);
