@@ -217,30 +217,44 @@ bool swtpm_make(struct swtpm *s, int key_fd, struct err *e)
 	return (WIFEXITED(status) && WEXITSTATUS(status) == 0) || explain(s, e);
 }
 
+static bool set_server(const struct swtpm *s, struct child *c)
+{
+	if (s->port != 0)
+		return child_argf(c, "type=tcp,bindaddr=127.0.0.1,port=%lld", (long long)s->port);
+	return child_argf(c, "type=unixio,path=%s,mode=0600", s->unix_path.text);
+}
+
 static bool set_arguments(const struct swtpm *s, struct child *c)
 {
-	const char *type = s->port != 0 ? "tcp" : "unixio";
-
 	return child_arg(c, "socket") && child_arg(c, "--tpm2") && child_arg(c, "--tpmstate") &&
 	       child_argf(c, "dir=%s,mode=0600", s->dir.text) && child_arg(c, "--server") &&
-	       child_argf(c, "type=%s,fd=3", type) && child_arg(c, "--ctrl") &&
-	       child_argf(c, "type=%s,fd=4", type) && child_arg(c, "--flags") &&
-	       child_arg(c, "not-need-init,startup-clear") && child_arg(c, "--key") &&
-	       child_arg(c, "pwdfd=5,mode=aes-256-cbc,kdf=pbkdf2") &&
+	       set_server(s, c) && child_arg(c, "--ctrl") &&
+	       child_argf(c, "type=%s,fd=3", s->port != 0 ? "tcp" : "unixio") &&
+	       child_arg(c, "--flags") && child_arg(c, "not-need-init,startup-clear") &&
+	       child_arg(c, "--key") && child_arg(c, "pwdfd=4,mode=aes-256-cbc,kdf=pbkdf2") &&
 	       child_arg(c, "--migration-key") &&
-	       child_arg(c, "pwdfd=6,mode=aes-256-cbc,kdf=pbkdf2");
+	       child_arg(c, "pwdfd=5,mode=aes-256-cbc,kdf=pbkdf2");
+}
+
+/* swtpm takes a listening descriptor for its control socket only: this one it binds anew. */
+static void free_data_socket(struct swtpm *s)
+{
+	fd_close(&s->data_fd);
+	if (s->port == 0)
+		unlink(s->unix_path.text);
 }
 
 bool swtpm_start(struct swtpm *s, int key_fd, int migration_fd, struct err *e)
 {
 	struct child c = { .program = "swtpm",
-			   .fds = { s->data_fd, s->ctrl_fd, key_fd, migration_fd },
-			   .n_fds = 4 };
+			   .fds = { s->ctrl_fd, key_fd, migration_fd },
+			   .n_fds = 3 };
 	int64_t until = clock_monotonic_us(clock_system()) + READY_MS * 1000;
 	int status = 0;
 
 	if (!set_arguments(s, &c))
 		return err_set(e, ERR_INTERNAL, "an argument of swtpm does not fit");
+	free_data_socket(s);
 	if (!spawn(s, &c, e))
 		return false;
 	while (clock_monotonic_us(clock_system()) < until) {
@@ -295,7 +309,7 @@ void swtpm_done(struct swtpm *s)
 	struct err e = { 0 };
 
 	end_child(s);
-	if (s->data_fd >= 0 && s->unix_path.text[0] != '\0') {
+	if (s->ctrl_fd >= 0 && s->unix_path.text[0] != '\0') {
 		unlink(s->unix_path.text);
 		if (path_set(&ctrl, &e, "%s.ctrl", s->unix_path.text))
 			unlink(ctrl.text);

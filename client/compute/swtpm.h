@@ -4,7 +4,7 @@
  *
  * Keys:    come as pipes that are already written, for --key and --migration-key both: the
  *          passphrase is never in an argument, a file or this process.
- * Sockets: are bound here, so a port in use is known before anything is asked: either a
+ * Sockets: are bound here first, so a port in use is known before anything is asked: either a
  *          unix socket of mode 0600 and its twin PATH.ctrl, or 127.0.0.1:PORT and PORT + 1.
  * Refuses: a state that is locked by another emulator (ERR_STATE_BUSY), one that does not open
  *          with this passphrase (ERR_BAD_PASSPHRASE); all else is ERR_EMULATOR_FAILED.
