@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-static void say_json(const struct err *e, const struct err_info *info)
+static void say_json(const struct err *e, const struct err_info *info, const char *why)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
 	struct json_writer w = { .to = &b };
@@ -16,7 +16,7 @@ static void say_json(const struct err *e, const struct err_info *info)
 	json_open(&w, NULL);
 	json_put_text(&w, "code", info->code);
 	json_put_text(&w, "title", info->title);
-	json_put_text(&w, "detail", e->detail);
+	json_put_text(&w, "detail", why);
 	json_put_text(&w, "field", e->field[0] ? e->field : NULL);
 	json_put_text(&w, "next", info->next);
 	json_put_integer(&w, "exit_code", info->exit_code);
@@ -37,11 +37,14 @@ static void say(const struct ctl *ctl, const struct err *e)
 		e->kind == ERR_IO || e->kind == ERR_CONFIG ? e->trail : e->detail;
 
 	if (ctl->json) {
-		say_json(e, info);
+		say_json(e, info, why);
 		return;
 	}
-	fprintf(stderr, "vtpmctl: %s%s%s\n", info->title, adds(info, why) ? ": " : "",
+	fprintf(stderr, "vtpmctl: %s%s%s", info->title, adds(info, why) ? ": " : "",
 		adds(info, why) ? why : "");
+	if (e->field[0] && !strstr(why, e->field))
+		fprintf(stderr, " (%s)", e->field);
+	fputc('\n', stderr);
 	if (e->kind == ERR_USAGE)
 		fprintf(stderr, "next: see vtpmctl %s%s--help\n",
 			ctl->command ? ctl->command->words : "", ctl->command ? " " : "");

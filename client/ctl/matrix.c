@@ -52,27 +52,35 @@ static void matrix_done(struct matrix *m)
 	buf_done(&m->text);
 }
 
-/* A filter that names nothing is a slip of the pen, not an empty matrix. */
-static bool check_filters(const struct ctl *ctl, struct err *e)
+static const char *nth_policy(int i)
 {
-	const char *policy = ctl_option(ctl, "policy"),
-		   *purpose = ctl_option(ctl, "purpose");
-	const char *party = ctl_option(ctl, "party");
-	enum security s;
-	enum purpose p;
-	int known = 0;
+	return i < SECURITIES ? security_name((enum security)i) : NULL;
+}
 
-	if (policy && !security_parse(policy, &s))
-		return err_field(e, ERR_USAGE, "policy",
-				 "--policy takes user, host or deployment");
-	if (purpose && !purpose_parse(purpose, &p))
-		return err_field(e, ERR_USAGE, "purpose", "there is no purpose %s",
-				 purpose);
-	for (int i = 0; party && i < PARTIES; i++)
-		known += strcmp(party, party_name((enum party)i)) == 0;
-	if (party && !known)
-		return err_field(e, ERR_USAGE, "party", "there is no party %s", party);
-	return true;
+static const char *nth_purpose(int i)
+{
+	return i < PURPOSE_COUNT ? purpose_name((enum purpose)i) : NULL;
+}
+
+static const char *nth_party(int i)
+{
+	return i < PARTIES ? party_name((enum party)i) : NULL;
+}
+
+/* A filter that names nothing is a slip of the pen, not an empty matrix. */
+static bool check_filter(const struct ctl *ctl, const char *option,
+			 const char *(*nth)(int), struct err *e)
+{
+	CLEANUP(buf_done) struct buf known = { 0 };
+	const char *want = ctl_option(ctl, option), *name;
+
+	for (int i = 0; want && (name = nth(i)) != NULL; i++) {
+		if (strcmp(want, name) == 0)
+			return true;
+		buf_addf(&known, "%s%s", i ? ", " : "", name);
+	}
+	return !want || err_field(e, ERR_USAGE, option, "--%s takes %s", option,
+				  known.at ? known.at : "something else");
 }
 
 bool matrix_print(struct ctl *ctl, struct err *e)
@@ -83,7 +91,9 @@ bool matrix_print(struct ctl *ctl, struct err *e)
 	struct matrix m = { .ctl = ctl,
 			    .table = { .heads = heads, .columns = ARRAY_LEN(heads) } };
 
-	if (!check_filters(ctl, e))
+	if (!check_filter(ctl, "policy", nth_policy, e) ||
+	    !check_filter(ctl, "purpose", nth_purpose, e) ||
+	    !check_filter(ctl, "party", nth_party, e))
 		return false;
 	m.w.to = &m.text;
 	json_open(&m.w, NULL);
