@@ -180,7 +180,7 @@ static void opens_without_memory(struct bed *b)
 	int n = 0, wrong = 0;
 
 	bed_close(b);
-	for (; struck && n < 20000; n += 23) {
+	for (; struck && n < 20000; n += 101) {
 		bool ok;
 
 		memory()->left = n;
