@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL = 16, CONNECT_MS = 2000, CALL_MS = 5000 };
+enum { POOL = 16, CONNECT_MS = 2000, CALL_MS = 5000, REPORT_MS = 2500 };
 
 struct seat {
 	struct http_client *client; /* owned */
@@ -293,14 +293,14 @@ bool broker_state_of(struct broker *b, const struct uuid *instance, char ret[16]
 	       call_json(b, &c, &tree, ret_answered, e) && copy_word(tree, "state", ret, e);
 }
 
-bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq, struct err *e)
+bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq,
+		   bool *ret_answered, struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "POST", .path = "/v1/hosts/self/reports" };
+	CLEANUP(call_done) struct call c = { .method = "POST", .path = "/v1/hosts/self/reports", .total_ms = REPORT_MS };
 	OWNED(json) tree = NULL;
-	bool answered;
 
 	buf_add_bytes(&c.body, (struct view){ (const uint8_t *)body->at, body->len });
-	return call_json(b, &c, &tree, &answered, e) &&
+	return call_json(b, &c, &tree, ret_answered, e) &&
 	       (json_get_integer(tree, "seq", ret_seq) ||
 		err_set(e, ERR_BAD_SERVER, "the broker's answer lacks seq"));
 }

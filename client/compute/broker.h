@@ -53,7 +53,7 @@ MUST_CHECK bool broker_lease(struct broker *b, const struct uuid *instance, int6
 MUST_CHECK bool broker_state_of(struct broker *b, const struct uuid *instance, char ret[16],
 				bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq,
-			      struct err *e);
+			      bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem, struct err *e);
 /* Each instance that is placed here. */
 MUST_CHECK bool broker_each_placed(struct broker *b,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/release.h"
 
+#include "client/compute/report.h"
 #include "crypto/random.h"
 
 #include <string.h>
@@ -178,7 +179,8 @@ static bool ask_broker(struct attempt *t, struct err *e)
 		if (left_ms <= 0)
 			break;
 		err_clear(e);
-		if (broker_release(a->broker, &ask, (int)left_ms, &t->reply, &answered, e))
+		if (report_flush(a, &answered, e) &&
+		    broker_release(a->broker, &ask, (int)left_ms, &t->reply, &answered, e))
 			return true;
 		if (answered || a->stopping)
 			break;

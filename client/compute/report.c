@@ -5,6 +5,26 @@
 
 enum { SILENT_S = 120 };
 
+static bool send_batch(struct agent *a, bool *ret_answered, struct err *e)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+	size_t count = 0;
+	int64_t seq = 0;
+
+	return spool_batch(a->spool, &body, &count, e) &&
+	       (count == 0 || (broker_report(a->broker, &body, &seq, ret_answered, e) &&
+			       spool_taken(a->spool, seq, e)));
+}
+
+bool report_flush(struct agent *a, bool *ret_answered, struct err *e)
+{
+	*ret_answered = true;
+	while (spool_waiting(a->spool) > 0)
+		if (!send_batch(a, ret_answered, e))
+			return false;
+	return true;
+}
+
 static void put_time(struct json_writer *w, const char *name, int64_t at_us)
 {
 	char text[32];

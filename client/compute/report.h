@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report - what `vtpm-client status` shows of an agent.
+ * report - what the agent tells: the broker what guests did, `vtpm-client status` what it knows.
  *
+ * Flush:   sends all reports that wait, oldest first. A release is asked for only after that:
+ *          an old report that came later would speak for the newer attempt.
  * Writes:  name, url, broker ("answers", "silent", "never"), libvirt ("up", "starting", "off"),
  *          certificate_ends, waiting (reports), guests: instance, security, version, epoch, state,
  *          running, copy, lease_ends.
@@ -13,6 +15,7 @@
 #include "client/compute/agent.h"
 #include "common/json.h"
 
+MUST_CHECK bool report_flush(struct agent *a, bool *ret_answered, struct err *e);
 MUST_CHECK bool report_status(struct agent *a, struct json_writer *w, struct err *e);
 
 #endif

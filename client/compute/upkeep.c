@@ -2,6 +2,7 @@
 #include "client/compute/upkeep.h"
 
 #include "client/compute/boot.h"
+#include "client/compute/report.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -13,7 +14,7 @@ enum { TICK_MS = 1000, SLOWEST_S = 30, RENEW_S = 3600, SOON_S = 60 };
 /* What is due when; all in monotonic microseconds. */
 struct plan {
 	struct agent *agent; /* borrowed */
-	int64_t send_at, pause_us;
+	int64_t send_at, pause_us, failed_at; /* of the reports */
 	int64_t renew_at, match_at;
 	int64_t mended_for; /* the connection to libvirt that was mended last */
 	bool new_boot;
@@ -37,37 +38,26 @@ static void rest(struct agent *a)
 
 /* ---- reports ---- */
 
-static bool send_batch(struct agent *a, struct err *e)
-{
-	CLEANUP(buf_done) struct buf body = { 0 };
-	size_t count = 0;
-	int64_t seq = 0;
-
-	return spool_batch(a->spool, &body, &count, e) &&
-	       (count == 0 || (broker_report(a->broker, &body, &seq, e) &&
-			       spool_taken(a->spool, seq, e)));
-}
-
+/* More slowly while nobody answers; at once when anybody heard the broker again. */
 static void send_reports(struct plan *p)
 {
 	struct agent *a = p->agent;
 	struct err e = { 0 };
+	bool answered;
 
-	if (ticks(a) < p->send_at)
+	if (ticks(a) < p->send_at && broker_last_answer_us(a->broker) <= p->failed_at)
 		return;
-	while (spool_waiting(a->spool) > 0 && !a->stopping) {
-		if (send_batch(a, &e)) {
-			p->pause_us = 0;
-			continue;
-		}
-		if (p->pause_us == 0)
-			log_err(a->log, LOG_LEVEL_WARN, "reports wait", &e);
-		p->pause_us = p->pause_us == 0 ? US_PER_S : p->pause_us * 2;
-		if (p->pause_us > SLOWEST_S * US_PER_S)
-			p->pause_us = SLOWEST_S * US_PER_S;
-		p->send_at = ticks(a) + p->pause_us;
+	if (report_flush(a, &answered, &e)) {
+		p->pause_us = 0;
 		return;
 	}
+	if (p->pause_us == 0)
+		log_err(a->log, LOG_LEVEL_WARN, "reports wait", &e);
+	p->pause_us = p->pause_us == 0 ? US_PER_S : p->pause_us * 2;
+	if (p->pause_us > SLOWEST_S * US_PER_S)
+		p->pause_us = SLOWEST_S * US_PER_S;
+	p->failed_at = ticks(a);
+	p->send_at = p->failed_at + p->pause_us;
 }
 
 /* ---- guests ---- */
