@@ -24,18 +24,16 @@ static void add_verdict(struct table *t, const struct json *j)
 {
 	const char *verdict = json_get_text(j, "verdict"),
 		   *reason = json_get_text(j, "reason");
+	CLEANUP(buf_done) struct buf says = { 0 };
 	int64_t count = 1;
-	char says[200];
 
-	if (json_get_integer(j, "count", &count) && count > 1 &&
-	    text_format(says, sizeof says, "%s, %s, %lld times", verdict ? verdict : "?",
-			reason ? reason : "", (long long)count))
-		table_add(t, says);
-	else if (reason && reason[0] && verdict && strcmp(reason, verdict) != 0 &&
-		 text_format(says, sizeof says, "%s, %s", verdict, reason))
-		table_add(t, says);
-	else
-		table_add(t, verdict);
+	buf_add(&says, verdict ? verdict : "");
+	if (reason && verdict && reason[0] && strcmp(reason, verdict) != 0)
+		buf_addf(&says, ", %s", reason);
+	if (json_get_integer(j, "count", &count) && count > 1)
+		buf_addf(&says, ", %lld times", (long long)count);
+	t->text.failed |= says.failed;
+	table_add(t, says.at);
 }
 
 static void list_item(void *ctx, const struct json *j)
@@ -82,8 +80,9 @@ bool audit_list(struct ctl *ctl, struct err *e)
 	int64_t after;
 
 	buf_add(&c.path, "/v1/audit");
-	if (!ctl_integer(ctl, "limit", 0, INT64_MAX, NEWEST, &p.limit, e) ||
-	    !ctl_integer(ctl, "after", 0, INT64_MAX, 0, &after, e) ||
+	if (!ctl_integer(ctl, "limit", (struct range){ 0, INT64_MAX, NEWEST }, &p.limit,
+			 e) ||
+	    !ctl_integer(ctl, "after", (struct range){ 0, INT64_MAX, 0 }, &after, e) ||
 	    !ask_instance(ctl, &c, e))
 		return false;
 	p.after = ctl_option(ctl, "after");

@@ -26,16 +26,16 @@ const char *ctl_option(const struct ctl *ctl, const char *name)
 	return NULL;
 }
 
-bool ctl_integer(const struct ctl *ctl, const char *name, int64_t min, int64_t max,
-		 int64_t otherwise, int64_t *ret, struct err *e)
+bool ctl_integer(const struct ctl *ctl, const char *name, struct range in, int64_t *ret,
+		 struct err *e)
 {
 	const char *text = ctl_option(ctl, name);
 
-	*ret = otherwise;
-	if (!text || text_parse_int(text, min, max, ret))
+	*ret = in.otherwise;
+	if (!text || text_parse_int(text, in.min, in.max, ret))
 		return true;
 	return err_field(e, ERR_USAGE, name, "--%s takes a number from %lld to %lld",
-			 name, (long long)min, (long long)max);
+			 name, (long long)in.min, (long long)in.max);
 }
 
 bool ctl_connect(struct ctl *ctl, struct err *e)

@@ -55,9 +55,12 @@ void ctl_done(struct ctl *ctl);
 const char *ctl_option(const struct ctl *ctl, const char *name);
 /* Reads the profile and its token, once. Called by call_run; by others for the profile's url. */
 MUST_CHECK bool ctl_connect(struct ctl *ctl, struct err *e);
-/* An option that is a number. */
-MUST_CHECK bool ctl_integer(const struct ctl *ctl, const char *name, int64_t min,
-			    int64_t max, int64_t otherwise, int64_t *ret, struct err *e);
+/* An option that is a number; `otherwise` when it is not given. */
+struct range {
+	int64_t min, max, otherwise;
+};
+MUST_CHECK bool ctl_integer(const struct ctl *ctl, const char *name, struct range in,
+			    int64_t *ret, struct err *e);
 
 /* One request. Fill in method, path and body (or octets), then call_run. */
 struct call {

@@ -119,7 +119,8 @@ bool instance_list(struct ctl *ctl, struct err *e)
 
 	buf_add(&c.path, "/v1/instances");
 	call_query(&c, "match", ctl_option(ctl, "match"));
-	return ctl_integer(ctl, "limit", 1, INT64_MAX, 0, &p.limit, e) &&
+	return ctl_integer(ctl, "limit", (struct range){ 1, INT64_MAX, 0 }, &p.limit,
+			   e) &&
 	       call_pages(ctl, &p, e) && (ctl->json || table_print(&t, ctl->out, e));
 }
 

@@ -19,6 +19,8 @@ const struct option_spec options_global[] = {
 	{ 0 },
 };
 
+enum { GLOBALS = ARRAY_LEN(options_global) - 1 };
+
 static size_t add_long(struct option *to, size_t at, const struct option_spec *from,
 		       int first)
 {
@@ -65,8 +67,10 @@ const struct command *options_find(char *const *words, size_t n, size_t *ret_use
 	return best;
 }
 
-static bool take_global(struct ctl *ctl, const char *name, const char *value)
+static void take_global(struct ctl *ctl, size_t at, const char *value)
 {
+	const char *name = at < GLOBALS ? options_global[at].name : "";
+
 	if (strcmp(name, "profile") == 0)
 		ctl->profile_name = value;
 	else if (strcmp(name, "config") == 0)
@@ -77,7 +81,6 @@ static bool take_global(struct ctl *ctl, const char *name, const char *value)
 		ctl->help = true;
 	else if (strcmp(name, "version") == 0)
 		ctl->version = true;
-	return true;
 }
 
 static bool refuse_option(const struct ctl *ctl, char **argv, int code, struct err *e)
@@ -104,15 +107,14 @@ static bool read_options(int argc, char **argv, const char *how, struct ctl *ctl
 	optind = 0; /* getopt_long(3): start anew */
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, how, longs, NULL)) != -1) {
+		if (code == '?' || code == ':')
+			return refuse_option(ctl, argv, code, e);
 		if (code == 'h')
 			ctl->help = true;
 		else if (code >= FIRST_OWN)
 			ctl->values[code - FIRST_OWN] = optarg ? optarg : "";
-		else if (code >= FIRST_GLOBAL)
-			take_global(ctl, options_global[code - FIRST_GLOBAL].name,
-				    optarg);
 		else
-			return refuse_option(ctl, argv, code, e);
+			take_global(ctl, (size_t)(code - FIRST_GLOBAL), optarg);
 	}
 	return true;
 }

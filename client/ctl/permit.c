@@ -22,7 +22,7 @@ bool permit_give(struct ctl *ctl, struct err *e)
 	struct uuid id, permit;
 	int64_t minutes;
 
-	if (!ctl_integer(ctl, "minutes", 1, 1440, 10, &minutes, e) ||
+	if (!ctl_integer(ctl, "minutes", (struct range){ 1, 1440, 10 }, &minutes, e) ||
 	    !resolve_instance(ctl, ctl->args[0], &id, e) || !uuid_random(&permit, e))
 		return false;
 	buf_addf(&c.path, "/v1/instances/%s/permits/%s", id.text, permit.text);

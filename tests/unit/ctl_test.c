@@ -95,10 +95,11 @@ static void test_options(void)
 		      ctl.json && strcmp(ctl_option(&ctl, "minutes"), "60") == 0 &&
 		      !ctl_option(&ctl, "purpose"));
 	check("a number is read",
-	      ctl_integer(&ctl, "minutes", 1, 1440, 10, &n, &e) && n == 60);
+	      ctl_integer(&ctl, "minutes", (struct range){ 1, 1440, 10 }, &n, &e) &&
+		      n == 60);
 	check("a number out of range is refused and named",
-	      !ctl_integer(&ctl, "minutes", 1, 59, 10, &n, &e) && e.kind == ERR_USAGE &&
-		      strcmp(e.field, "minutes") == 0);
+	      !ctl_integer(&ctl, "minutes", (struct range){ 1, 59, 10 }, &n, &e) &&
+		      e.kind == ERR_USAGE && strcmp(e.field, "minutes") == 0);
 	ctl = (struct ctl){ 0 };
 	check("--help needs no arguments",
 	      parse("vtpmctl instance place --help", &ctl, text, &e) && ctl.help &&
