@@ -64,9 +64,12 @@ def run(command, build, seconds):
     """Runs a command in a session of its own, ends what is left of it: (status, text, time)."""
     started = time.monotonic()
     with tempfile.TemporaryFile("w+", errors="replace") as out:
-        process = subprocess.Popen(command, cwd=TOP, env=environment(build), stdout=out,
-                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                   start_new_session=True)
+        try:
+            process = subprocess.Popen(command, cwd=TOP, env=environment(build), stdout=out,
+                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                       start_new_session=True)
+        except OSError as why:
+            return str(why), "", 0
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -6,6 +6,7 @@ and what was made is removed, whichever way the demo ends. Nothing sleeps for a 
 to become true is waited for, until a deadline.
 """
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 SECONDS = 20  # for anything that has to become true
+WIDTH = 130   # of what is shown
 
 
 class Stop(Exception):
@@ -116,14 +118,13 @@ class Stage:
         text = " ".join(shlex.quote(str(w)) for w in words) + after
         print(f"   {paint('1', '$ ' + text)}", flush=True)
 
-    def output(self, text, lines):
-        kept = [line for line in text.rstrip().splitlines() if line.strip()]
-        for line in kept[:lines]:
-            print(f"     {paint('2', line[:118])}", flush=True)
-        if len(kept) > lines > 0:
-            print(f"     {paint('2', f'... {len(kept) - lines} more lines')}", flush=True)
+    def output(self, text, only):
+        """What a command said, or the lines of it that match `only`."""
+        for line in text.splitlines():
+            if line.strip() and re.search(only, line):
+                print(f"     {paint('2', line[:WIDTH])}", flush=True)
 
-    def run(self, *words, lines=3, fails=False, show=True, env=None):
+    def run(self, *words, only="", fails=False, show=True, env=None):
         """Runs a command, shows it and what it said; gives that. fails: it has to fail."""
         if show:
             self.shown(words)
@@ -133,7 +134,7 @@ class Stage:
                               timeout=3 * SECONDS)
         text = done.stdout.decode(errors="replace")
         if show:
-            self.output(text, lines)
+            self.output(text, only)
         if (done.returncode != 0) != fails:
             raise Stop(f"{words[0]} ended with {done.returncode}:\n{text.rstrip()}")
         return text
@@ -161,7 +162,7 @@ class Stage:
         print(f"\n   {paint('1;31', 'The demo stops here.')} {why}", flush=True)
         for process in self.processes:
             print(f"\n   the end of {process.log}:", flush=True)
-            self.output("\n".join(process.said().splitlines()[-12:]), 12)
+            self.output("\n".join(process.said().splitlines()[-12:]), "")
         print("\n   ./dev demo --keep leaves the folder for a closer look.", flush=True)
 
     def close(self, keep):
