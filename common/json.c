@@ -43,12 +43,8 @@ static bool has_real(json_t *tree)
 	json_t *item;
 	size_t i;
 
-	json_object_foreach (tree, name, item)
-		if (has_real(item))
-			return true;
-	json_array_foreach (tree, i, item)
-		if (has_real(item))
-			return true;
+	json_object_foreach(tree, name, item) if (has_real(item)) return true;
+	json_array_foreach(tree, i, item) if (has_real(item)) return true;
 	return json_is_real(tree);
 }
 
@@ -58,13 +54,16 @@ static bool refuse_text(const json_error_t *why, struct err *e)
 	enum json_error_code code = json_error_code(why);
 
 	if (code == json_error_numeric_overflow)
-		return err_set(e, ERR_BAD_VALUE, "line %d: a number is out of range", why->line);
+		return err_set(e, ERR_BAD_VALUE, "line %d: a number is out of range",
+			       why->line);
 	if (code == json_error_duplicate_key)
-		return err_set(e, ERR_BAD_JSON, "line %d: a name appears twice", why->line);
+		return err_set(e, ERR_BAD_JSON, "line %d: a name appears twice",
+			       why->line);
 	if (code == json_error_invalid_utf8)
 		return err_set(e, ERR_BAD_JSON, "the body is not UTF-8");
 	if (code == json_error_null_character)
-		return err_set(e, ERR_BAD_JSON, "line %d: U+0000 is not allowed", why->line);
+		return err_set(e, ERR_BAD_JSON, "line %d: U+0000 is not allowed",
+			       why->line);
 	if (code == json_error_out_of_memory)
 		return err_set(e, ERR_NO_MEMORY, "no memory to read JSON");
 	return err_set(e, ERR_BAD_JSON, "line %d, column %d: this is not JSON", why->line,
@@ -77,7 +76,8 @@ bool json_parse(struct view text, struct json **ret, struct err *e)
 	json_t *tree;
 
 	if (too_deep(text))
-		return err_set(e, ERR_BAD_JSON, "JSON may be %d levels deep here", JSON_DEPTH);
+		return err_set(e, ERR_BAD_JSON, "JSON may be %d levels deep here",
+			       JSON_DEPTH);
 	tree = json_loadb((const char *)text.at, text.len, JSON_REJECT_DUPLICATES, &why);
 	if (!tree)
 		return refuse_text(&why, e);
@@ -165,8 +165,8 @@ struct filling {
 
 static bool wrong_type(const struct filling *f, const char *want)
 {
-	return err_field(f->e, ERR_BAD_TYPE, f->field->name, "%s must be %s", f->field->name,
-			 want);
+	return err_field(f->e, ERR_BAD_TYPE, f->field->name, "%s must be %s",
+			 f->field->name, want);
 }
 
 static bool fill_text(const struct filling *f)
@@ -179,8 +179,8 @@ static bool fill_text(const struct filling *f)
 		return wrong_type(f, "a string");
 	if (len < field->min || len > field->max || (uint64_t)len >= field->size)
 		return err_field(f->e, ERR_BAD_VALUE, field->name,
-				 "%s must have %" PRId64 " to %" PRId64 " bytes", field->name,
-				 field->min, field->max);
+				 "%s must have %" PRId64 " to %" PRId64 " bytes",
+				 field->name, field->min, field->max);
 	memcpy(f->to, text, (size_t)len + 1);
 	return true;
 }
@@ -228,8 +228,8 @@ static bool fill_integer(const struct filling *f)
 		return wrong_type(f, "a whole number");
 	if (value < field->min || value > field->max)
 		return err_field(f->e, ERR_BAD_VALUE, field->name,
-				 "%s must be %" PRId64 " to %" PRId64, field->name, field->min,
-				 field->max);
+				 "%s must be %" PRId64 " to %" PRId64, field->name,
+				 field->min, field->max);
 	memcpy(f->to, &value, sizeof(value));
 	return true;
 }
@@ -287,18 +287,38 @@ static bool fill_list(const struct filling *f)
 	return true;
 }
 
+/* Only counted and told apart from other lists; json_item reads them. */
+static bool fill_objects(const struct filling *f)
+{
+	int64_t n = (int64_t)json_array_size(f->value);
+
+	if (!json_is_array(f->value))
+		return wrong_type(f, "a list of objects");
+	for (int64_t i = 0; i < n; i++)
+		if (!json_is_object(json_array_get(f->value, (size_t)i)))
+			return wrong_type(f, "a list of objects");
+	if (n < f->field->min || n > f->field->max)
+		return err_field(f->e, ERR_BAD_VALUE, f->field->name,
+				 "%s must have %" PRId64 " to %" PRId64 " items",
+				 f->field->name, f->field->min, f->field->max);
+	memcpy(f->to, &n, sizeof(n));
+	return true;
+}
+
 static bool fill_field(const struct filling *f)
 {
 	static bool (*const fill[])(const struct filling *) = {
-		[FIELD_TEXT] = fill_text,	[FIELD_NAME] = fill_name,
-		[FIELD_UUID] = fill_uuid,	[FIELD_INTEGER] = fill_integer,
+		[FIELD_TEXT] = fill_text,       [FIELD_NAME] = fill_name,
+		[FIELD_UUID] = fill_uuid,       [FIELD_INTEGER] = fill_integer,
 		[FIELD_BOOLEAN] = fill_boolean, [FIELD_LIST] = fill_list,
+		[FIELD_OBJECTS] = fill_objects,
 	};
 
 	return fill[f->field->type](f);
 }
 
-static bool read_field(json_t *tree, const struct json_field *field, uint8_t *to, struct err *e)
+static bool read_field(json_t *tree, const struct json_field *field, uint8_t *to,
+		       struct err *e)
 {
 	json_t *value = json_object_get(tree, field->name);
 	struct filling f = { field, value, to + field->offset, e };
@@ -322,8 +342,8 @@ static bool is_known(const struct json_field *fields, size_t n, const char *name
 	return false;
 }
 
-bool json_read_known(const struct json *j, const struct json_field *fields, size_t n, void *to,
-		     struct err *e)
+bool json_read_known(const struct json *j, const struct json_field *fields, size_t n,
+		     void *to, struct err *e)
 {
 	if (!json_is_object(tree_of(j)))
 		return err_set(e, ERR_BAD_TYPE, "the body must be an object");
@@ -333,15 +353,17 @@ bool json_read_known(const struct json *j, const struct json_field *fields, size
 	return true;
 }
 
-bool json_read_fields(const struct json *j, const struct json_field *fields, size_t n, void *to,
-		      struct err *e)
+bool json_read_fields(const struct json *j, const struct json_field *fields, size_t n,
+		      void *to, struct err *e)
 {
 	const char *name;
 	json_t *value;
 
-	json_object_foreach (tree_of(j), name, value)
-		if (!is_known(fields, n, name))
-			return err_field(e, ERR_UNKNOWN_FIELD, name,
-					 "the body has a field that is not known here");
+	json_object_foreach(
+		tree_of(j), name,
+		value) if (!is_known(fields, n,
+				     name)) return err_field(e, ERR_UNKNOWN_FIELD, name,
+							     "the body has a field that "
+							     "is not known here");
 	return json_read_known(j, fields, n, to, e);
 }

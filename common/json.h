@@ -23,8 +23,9 @@ enum json_field_type {
 	FIELD_UUID,    /* struct uuid */
 	FIELD_INTEGER, /* int64_t, min..max */
 	FIELD_BOOLEAN, /* bool */
-	FIELD_LIST,    /* char[size]: distinct names, joined by '\n', each up to max bytes;
+	FIELD_LIST, /* char[size]: distinct names, joined by '\n', each up to max bytes;
 			  min..JSON_LIST_ITEMS of them */
+	FIELD_OBJECTS, /* int64_t: how many, min..max of them; json_item reads each */
 };
 
 enum { JSON_LIST_ITEMS = 64, JSON_DEPTH = 16 };
@@ -35,7 +36,7 @@ struct json_field {
 	enum json_field_type type;
 	size_t offset; /* into the struct that is filled */
 	size_t size;   /* of the member */
-	size_t given;  /* offset of a bool member set to true when present, or 0 for none */
+	size_t given; /* offset of a bool member set to true when present, or 0 for none */
 	int64_t min, max;
 	bool required;
 };
@@ -55,9 +56,11 @@ const char *json_get_text(const struct json *j, const char *name);
 bool json_get_integer(const struct json *j, const char *name, int64_t *ret);
 bool json_get_boolean(const struct json *j, const char *name, bool *ret);
 bool json_has(const struct json *j, const char *name); /* present, null included */
-const struct json *json_get_object(const struct json *j, const char *name); /* never free */
+const struct json *json_get_object(const struct json *j,
+				   const char *name);      /* never free */
 size_t json_count(const struct json *j, const char *name); /* of an array; 0 if none */
-const struct json *json_item(const struct json *j, const char *name, size_t i); /* an object in it */
+const struct json *json_item(const struct json *j, const char *name,
+			     size_t i); /* an object in it */
 const char *json_item_text(const struct json *j, const char *name, size_t i);
 DEFINE_DROP(json)
 
@@ -67,11 +70,13 @@ struct json_writer {
 	bool comma;
 	unsigned depth;
 };
-void json_open(struct json_writer *w, const char *name); /* {; name NULL in arrays and on top */
+void json_open(struct json_writer *w,
+	       const char *name); /* {; name NULL in arrays and on top */
 void json_close(struct json_writer *w);
 void json_open_list(struct json_writer *w, const char *name); /* [ */
 void json_close_list(struct json_writer *w);
-void json_put_text(struct json_writer *w, const char *name, const char *value); /* NULL: null */
+void json_put_text(struct json_writer *w, const char *name,
+		   const char *value); /* NULL: null */
 void json_put_integer(struct json_writer *w, const char *name, int64_t value);
 void json_put_boolean(struct json_writer *w, const char *name, bool value);
 void json_put_null(struct json_writer *w, const char *name);
