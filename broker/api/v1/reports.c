@@ -219,34 +219,38 @@ struct reports {
 	int64_t seq, n;
 };
 
+static const struct json_field reports_fields[] = {
+	{ .name = "spool",
+	  .type = FIELD_UUID,
+	  API_AT(struct reports, spool),
+	  .required = true },
+	{ .name = "seq",
+	  .type = FIELD_INTEGER,
+	  API_AT(struct reports, seq),
+	  .min = 1,
+	  .max = INT64_MAX - REPORTS_MAX,
+	  .required = true },
+	{ .name = "reports",
+	  .type = FIELD_OBJECTS,
+	  API_AT(struct reports, n),
+	  .min = 1,
+	  .max = REPORTS_MAX,
+	  .required = true },
+};
+
 static bool item_parse(const struct json *body, size_t i, struct report *ret,
 		       struct err *e)
 {
-	const struct json *item = json_item(body, "reports", i);
-
-	if (!item)
-		return err_field(e, ERR_BAD_TYPE, "reports", "a report is an object");
-	return json_read_fields(item, report_fields, ARRAY_LEN(report_fields), ret, e);
+	return json_read_fields(json_item(body, "reports", i), report_fields,
+				ARRAY_LEN(report_fields), ret, e);
 }
 
 /* The whole batch is looked at before any of it is taken. */
 static bool reports_parse(const struct json *body, struct reports *ret, struct err *e)
 {
-	const char *spool = json_get_text(body, "spool");
-
-	ret->body = body;
-	ret->n = (int64_t)json_count(body, "reports");
-	if (!spool || !json_has(body, "seq") || !json_has(body, "reports"))
-		return err_set(e, ERR_MISSING_FIELD,
-			       "reports need spool, seq and reports");
-	if (!uuid_parse(spool, "spool", &ret->spool, e))
+	if (!json_read_fields(body, reports_fields, ARRAY_LEN(reports_fields), ret, e))
 		return false;
-	if (!json_get_integer(body, "seq", &ret->seq) || ret->seq < 1 ||
-	    ret->seq > INT64_MAX - REPORTS_MAX)
-		return err_field(e, ERR_BAD_VALUE, "seq", "seq counts from 1");
-	if (ret->n < 1 || ret->n > REPORTS_MAX)
-		return err_field(e, ERR_BAD_VALUE, "reports", "1 to %d reports at a time",
-				 REPORTS_MAX);
+	ret->body = body;
 	for (int64_t i = 0; i < ret->n; i++) {
 		struct report r = { 0 };
 		enum report_kind kind;
