@@ -153,7 +153,7 @@ static void tick(void *ctx)
 	rows_flush(d, false);
 	if (now_us(d) < d->head_due_us)
 		return;
-	head_log(d, "running");
+	head_log(d, d->head_logged < 0 ? "started" : "running");
 	d->head_due_us = now_us(d) + HEAD_EVERY_S * US_PER_S;
 }
 
