@@ -35,6 +35,25 @@ static int words_of(const struct command *c, int argc, char **argv)
 	return argc > 2 && strcmp(argv[2], gap + 1) == 0 ? 2 : 0;
 }
 
+/* How many commands begin with this word; each is called back. */
+static size_t in_group(const struct command *commands, size_t n, const char *word,
+		       void (*each)(const struct command *))
+{
+	size_t found = 0, len = strlen(word);
+
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(commands[i].name, word, len) != 0 ||
+		    commands[i].name[len] != ' ')
+			continue;
+		if (each && found)
+			printf("\n");
+		if (each)
+			each(&commands[i]);
+		found++;
+	}
+	return found;
+}
+
 static void long_options(const struct command *c, struct option *ret)
 {
 	size_t n = 0;
@@ -103,6 +122,12 @@ bool cli_parse(int argc, char **argv, const struct command *commands, size_t n,
 		ret->command = &commands[i];
 		return parse_options(argc - words, argv + words, ret, e);
 	}
+	if (argc == 3 && strcmp(argv[2], "--help") == 0 &&
+	    in_group(commands, n, argv[1], NULL)) {
+		ret->help = true;
+		ret->group = argv[1];
+		return true;
+	}
 	return err_set(e, ERR_USAGE, "there is no command of this name");
 }
 
@@ -148,8 +173,11 @@ static void help_command(const struct command *c)
 
 void cli_help(const struct cli *cli, const struct command *commands, size_t n)
 {
-	if (cli->command) {
-		help_command(cli->command);
+	if (cli->command || cli->group) {
+		if (cli->command)
+			help_command(cli->command);
+		else
+			(void)in_group(commands, n, cli->group, help_command);
 		return;
 	}
 	printf("usage: vtpm-brokerd COMMAND [OPTION]...\n\n"

@@ -59,7 +59,8 @@ struct cli {
 	const struct command *command;
 	const char *values[OPTS]; /* NULL: not given; "" for a flag */
 	const char *operand;      /* or NULL */
-	bool help, version;       /* help of `command`, or of all when that is NULL */
+	bool help, version;
+	const char *group; /* help of: a word that several commands begin with, or NULL */
 };
 
 MUST_CHECK bool cli_parse(int argc, char **argv, const struct command *commands, size_t n,

@@ -164,6 +164,8 @@ def test_each_command_has_help(tmp_path, command):
     assert "--state DIR" in said
     assert all(len(line) <= 90 and line == line.rstrip() for line in said.splitlines())
     assert command in b.run("--help").stdout
+    group = b.run(command.split()[0], "--help").stdout
+    assert f"usage: vtpm-brokerd {command} " in group
 
 
 @pytest.mark.parametrize("words", [["bogus"], ["token"], ["token", "make"], ["serve", "--bogus"],
