@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/ctl/commands.h"
+#include "client/ctl/hint.h"
 #include "client/ctl/resolve.h"
 #include "client/ctl/show.h"
+
+#include <string.h>
 
 /* What the facts were, in the order in which they were weighed; the last one decided. */
 static void add_fact(struct table *t, const struct json *fact)
@@ -24,26 +27,33 @@ static bool print_facts(struct ctl *ctl, const struct json *j, struct err *e)
 	return table_print(&t, ctl->out, e);
 }
 
-static void add_change(struct table *t, const struct json *fact)
+static void add_change(const struct ctl *ctl, struct table *t, const struct json *fact)
 {
-	bool decides = false;
+	CLEANUP(buf_done) struct buf next = { 0 };
 	const char *change = json_get_text(fact, "change");
+	bool decides = false;
 
-	if (change && change[0] && json_get_boolean(fact, "decides", &decides) && decides)
-		table_fact(t, "next:", change);
+	if (!change || !change[0] || !json_get_boolean(fact, "decides", &decides) ||
+	    !decides)
+		return;
+	hint_next(ctl, change, ctl_option(ctl, "purpose"), &next);
+	table_fact(t, "next:", next.at);
 }
 
 static bool print_verdict(struct ctl *ctl, const struct json *j, struct err *e)
 {
 	CLEANUP(table_done) struct table t = { .columns = 2 };
 	const char *verdict = json_get_text(j, "verdict");
+	const char *says = json_get_text(j, "says");
 
 	show_text(&t, "purpose:", j, "purpose");
 	show_text(&t, "host:", j, "host");
-	table_fact(&t, verdict ? verdict : "verdict", json_get_text(j, "says"));
+	show_text(&t, "verdict:", j, "verdict");
+	if (verdict && says && strcmp(verdict, says) != 0)
+		table_fact(&t, "because:", says);
 	show_text(&t, "reason:", j, "reason");
 	for (size_t i = 0; i < json_count(j, "facts"); i++)
-		add_change(&t, json_item(j, "facts", i));
+		add_change(ctl, &t, json_item(j, "facts", i));
 	return table_print(&t, ctl->out, e);
 }
 

@@ -2,6 +2,7 @@
 /* vtpmctl: parse, run, say what went wrong; the exit code is the error's own. */
 #include "client/ctl/commands.h"
 #include "client/ctl/help.h"
+#include "client/ctl/hint.h"
 #include "client/ctl/options.h"
 
 #include <locale.h>
@@ -30,6 +31,22 @@ static bool adds(const struct err_info *info, const char *why)
 	return why[0] && strcasecmp(info->title, why) != 0;
 }
 
+static void say_next(const struct ctl *ctl, enum err_kind kind, const char *next)
+{
+	CLEANUP(buf_done) struct buf hint = { 0 };
+
+	if (kind == ERR_USAGE)
+		buf_addf(&hint, "see vtpmctl %s%s--help",
+			 ctl->command ? ctl->command->words : "",
+			 ctl->command ? " " : "");
+	else if (kind == ERR_CONFIG)
+		buf_add(&hint, "see FILES in vtpmctl(1), --config and --profile");
+	else
+		hint_next(ctl, next, NULL, &hint);
+	if (hint.at && hint.len > 0)
+		fprintf(stderr, "next: %s\n", hint.at);
+}
+
 static void say(const struct ctl *ctl, const struct err *e)
 {
 	const struct err_info *info = err_info(e->kind);
@@ -45,13 +62,7 @@ static void say(const struct ctl *ctl, const struct err *e)
 	if (e->field[0] && !strstr(why, e->field))
 		fprintf(stderr, " (%s)", e->field);
 	fputc('\n', stderr);
-	if (e->kind == ERR_USAGE)
-		fprintf(stderr, "next: see vtpmctl %s%s--help\n",
-			ctl->command ? ctl->command->words : "", ctl->command ? " " : "");
-	else if (e->kind == ERR_CONFIG)
-		fputs("next: see FILES in vtpmctl(1), --config and --profile\n", stderr);
-	else if (info->next[0])
-		fprintf(stderr, "next: %s\n", info->next);
+	say_next(ctl, e->kind, info->next);
 	if (info->status >= 500 && strcmp(e->trail, why) != 0)
 		fprintf(stderr, "for the operator: %s\n", e->trail);
 }

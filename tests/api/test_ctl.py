@@ -271,12 +271,15 @@ def test_upload_replaces_while_there_is_no_state(ctl, tmp_path):
 def test_place_permit_and_explain(ctl):
     name = name_of("web")
     i = ctl.create(name, "--security", "user")
-    ctl.refused("owner", "permit", i, status=6, says="placed on no host")
+    errors = ctl.refused("owner", "permit", name, status=6, says="placed on no host")
+    assert errors.endswith(f"next: vtpmctl instance place {name} HOST\n")
     facts = ctl.facts("operator", "instance", "place", i, "h1")
     assert (facts["placed on"], facts["moved"]) == ("h1", "yes")
     told = ctl.text("owner", "explain", name)
-    assert re.search(r"^refused +", told, re.M) and "permit_missing" in told
-    assert re.search(r"^next: +the owner: vtpmctl permit", told, re.M)
+    assert re.search(r"^verdict: +refused$", told, re.M) and "permit_missing" in told
+    assert re.search(rf"^next: +the owner: vtpmctl permit {name}$", told, re.M)
+    told = ctl.text("owner", "explain", name, "--purpose", "autostart")
+    assert f"vtpmctl permit {name} --purpose autostart\n" in told
     assert ctl.facts("owner", "permit", name, "--minutes", "60")["host"] == "h1"
     assert ctl.json("owner", "explain", name)["verdict"] == "allowed"
     assert ctl.json("owner", "explain", name, "--host", "h2")["reason"] == "not_placed_here"

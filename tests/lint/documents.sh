@@ -44,4 +44,5 @@ for package in $(./dev packages); do
 	case $package in gcc | libc6-dev | meson | ninja-build | pkgconf | python3 | ca-certificates | openssl) continue ;; esac
 	grep -qF "$package" HACKING.md || complain "HACKING.md does not say what $package is for"
 done
+sh doc/errors.sh | cmp -s doc/errors.md - || complain "doc/errors.md is not what doc/errors.sh prints"
 exit "$bad"
