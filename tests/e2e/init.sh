@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Process 1 of a throw-away host: its own files over the machine's, a name, a loopback; then it
+# only collects what its children leave. $1: the host's disk, $2: its name.
+set -eu
+disk=$1
+mount --make-rprivate /
+while read -r place; do
+	mount --bind "$disk/$place" "/$place"
+done <"$disk/places"
+hostname "$2"
+ip link set lo up
+touch "$disk/booted"
+trap : CHLD TERM
+while :; do
+	sleep 3600 &
+	wait $! || :
+done
