@@ -149,7 +149,6 @@ static bool permit_new(struct api *api, struct exchange *x, const struct permit_
 	if (!withdraw_older(x, ask, e) ||
 	    !permit_row(ask, clock_wall_us(api->clock), &p, e))
 		return false;
-	change_set_class(x->change, CHANGE_CREATE);
 	change_put(x->change, TABLE_PERMIT, &p);
 	change_guard(x->change, TABLE_INSTANCE, &ask->instance);
 	/* Put, not guarded: of two permits made at once the second must see the first. */
