@@ -22,16 +22,16 @@
 /* What a scope owns frees itself, whichever way the scope ends. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 #define OWNED(type) CLEANUP(type##_drop) struct type *
-#define DEFINE_DROP(type)                                                                  \
-	UNUSED static inline void type##_drop(struct type **p)                             \
-	{                                                                                  \
-		type##_free(*p);                                                           \
-	}                                                                                  \
-	UNUSED static inline struct type *type##_move(struct type **p)                     \
-	{                                                                                  \
-		struct type *t = *p;                                                       \
-		*p = NULL;                                                                 \
-		return t;                                                                  \
+#define DEFINE_DROP(type)                                              \
+	UNUSED static inline void type##_drop(struct type **p)         \
+	{                                                              \
+		type##_free(*p);                                       \
+	}                                                              \
+	UNUSED static inline struct type *type##_move(struct type **p) \
+	{                                                              \
+		struct type *t = *p;                                   \
+		*p = NULL;                                             \
+		return t;                                              \
 	}
 
 /* Bytes that somebody else owns; they die with their owner. */

@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ERR_ROW(name, code, status, exit_code, title, next)                                \
+#define ERR_ROW(name, code, status, exit_code, title, next) \
 	[ERR_##name] = { code, status, exit_code, title, next },
 static const struct err_info infos[ERR_KINDS] = {
-	[ERR_NONE] = { "none", 200, 0, "No error", "" },
-	ERRORS(ERR_ROW)
+	[ERR_NONE] = { "none", 200, 0, "No error", "" }, ERRORS(ERR_ROW)
 };
 
 const struct err_info *err_info(enum err_kind kind)
@@ -45,8 +44,8 @@ static void add_cut(char *to, size_t cap, const char *more)
 }
 
 PRINTF(4, 0)
-static void err_fill(struct err *e, enum err_kind kind, const char *field, const char *fmt,
-		     va_list args)
+static void err_fill(struct err *e, enum err_kind kind, const char *field,
+		     const char *fmt, va_list args)
 {
 	err_clear(e);
 	e->kind = kind;
@@ -55,7 +54,7 @@ static void err_fill(struct err *e, enum err_kind kind, const char *field, const
 	add_cut(e->trail, sizeof(e->trail), e->detail);
 }
 
-bool (err_set)(struct err *e, enum err_kind kind, const char *fmt, ...)
+bool(err_set)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	va_list args;
 
@@ -65,7 +64,8 @@ bool (err_set)(struct err *e, enum err_kind kind, const char *fmt, ...)
 	return false;
 }
 
-bool (err_field)(struct err *e, enum err_kind kind, const char *field, const char *fmt, ...)
+bool(err_field)(struct err *e, enum err_kind kind, const char *field, const char *fmt,
+		...)
 {
 	va_list args;
 
@@ -75,7 +75,7 @@ bool (err_field)(struct err *e, enum err_kind kind, const char *field, const cha
 	return false;
 }
 
-bool (err_errno)(struct err *e, enum err_kind kind, const char *fmt, ...)
+bool(err_errno)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	const char *cause = strerrordesc_np(errno);
 	va_list args;
@@ -110,7 +110,7 @@ static void join_keeping_cause(char *to, size_t cap, const char *front, const ch
 	add_cut(to, cap, back);
 }
 
-bool (err_wrap)(struct err *e, const char *fmt, ...)
+bool(err_wrap)(struct err *e, const char *fmt, ...)
 {
 	char front[sizeof(e->trail)], whole[sizeof(e->trail)];
 	va_list args;

@@ -37,7 +37,8 @@ struct err_info {
 const struct err_info *err_info(enum err_kind kind);
 enum err_kind err_kind_of(const char *code); /* ERR_NONE when unknown */
 bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF(3, 4);
-bool err_field(struct err *e, enum err_kind kind, const char *field, const char *fmt, ...) PRINTF(4, 5);
+bool err_field(struct err *e, enum err_kind kind, const char *field, const char *fmt, ...)
+	PRINTF(4, 5);
 /* A system call failed: adds strerror(errno) to the trail, not to the detail. */
 bool err_errno(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF(3, 4);
 /* Puts context in front of the trail; a full trail loses its middle, never its cause. */

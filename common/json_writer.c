@@ -7,7 +7,8 @@
 static void add_char(struct buf *to, const char *at, size_t len)
 {
 	static const char *const shorts[128] = {
-		['"'] = "\\\"", ['\\'] = "\\\\", ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t",
+		['"'] = "\\\"", ['\\'] = "\\\\", ['\n'] = "\\n",
+		['\r'] = "\\r", ['\t'] = "\\t",
 	};
 	unsigned char c = (unsigned char)*at;
 

@@ -48,7 +48,8 @@ static void add_escaped(struct buf *line, const char *value)
 	for (size_t i = 0, step; i < len; i += step ? step : 1) {
 		step = strchr("\"\\", value[i]) ? 0 : text_printable(value + i, len - i);
 		if (step)
-			buf_add_bytes(line, (struct view){ (const uint8_t *)value + i, step });
+			buf_add_bytes(line,
+				      (struct view){ (const uint8_t *)value + i, step });
 		else
 			buf_addf(line, "\\x%02x", (unsigned char)value[i]);
 	}
@@ -115,7 +116,8 @@ void log_event(struct log *log, enum log_level level, const char *event, ...)
 	va_end(pairs);
 }
 
-void log_err(struct log *log, enum log_level level, const char *event, const struct err *e)
+void log_err(struct log *log, enum log_level level, const char *event,
+	     const struct err *e)
 {
 	log_event(log, level, event, "code", err_info(e->kind)->code, "cause", e->trail,
 		  e->field[0] ? "field" : NULL, e->field, NULL);

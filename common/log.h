@@ -17,14 +17,15 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log;
 
-MUST_CHECK bool log_open(int fd, enum log_format format, enum log_level least, struct log **ret,
-			 struct err *e);
+MUST_CHECK bool log_open(int fd, enum log_format format, enum log_level least,
+			 struct log **ret, struct err *e);
 void log_free(struct log *log);
 /* log_event(log, LOG_LEVEL_INFO, "released", "instance", id, "host", name, NULL): pairs of
  * const char *, ended by NULL. A NULL log is quiet. */
 void log_event(struct log *log, enum log_level level, const char *event, ...)
 	__attribute__((sentinel));
-void log_err(struct log *log, enum log_level level, const char *event, const struct err *e);
+void log_err(struct log *log, enum log_level level, const char *event,
+	     const struct err *e);
 DEFINE_DROP(log)
 
 #endif

@@ -21,7 +21,7 @@ struct chunk {
 };
 
 struct secret {
-	uint8_t *at;	  /* borrowed from the chunk until freed */
+	uint8_t *at; /* borrowed from the chunk until freed */
 	size_t len;
 	size_t granules;
 	struct chunk *in; /* borrowed; chunks live as long as the process */
@@ -42,18 +42,22 @@ static size_t round_up(size_t n, size_t unit)
 static bool lock_pages(uint8_t *at, size_t len, struct err *e)
 {
 	if (mlock2(at, len, 0) != 0)
+		return err_errno(
+			e, ERR_NO_MEMORY_LOCK,
+			"cannot lock %zu KiB for secrets: RLIMIT_MEMLOCK is too low",
+			len / 1024);
+	if (madvise(at, len, MADV_DONTDUMP) != 0 ||
+	    madvise(at, len, MADV_WIPEONFORK) != 0)
 		return err_errno(e, ERR_NO_MEMORY_LOCK,
-				 "cannot lock %zu KiB for secrets: RLIMIT_MEMLOCK is too low",
-				 len / 1024);
-	if (madvise(at, len, MADV_DONTDUMP) != 0 || madvise(at, len, MADV_WIPEONFORK) != 0)
-		return err_errno(e, ERR_NO_MEMORY_LOCK, "cannot hide the memory of secrets");
+				 "cannot hide the memory of secrets");
 	return true;
 }
 
 static bool map_chunk(size_t len, uint8_t **ret, struct err *e)
 {
 	size_t guard = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *all = mmap(NULL, len + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *all = mmap(NULL, len + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
 
 	if (all == MAP_FAILED)
 		return err_errno(e, ERR_NO_MEMORY, "mmap of %zu bytes", len);
@@ -157,7 +161,8 @@ bool secret_new(size_t len, struct secret **ret, struct err *e)
 	struct secret *s;
 
 	if (len == 0 || len > SECRET_MAX)
-		return err_set(e, ERR_BAD_SECRET_LENGTH, "a secret has 1 to %d bytes", SECRET_MAX);
+		return err_set(e, ERR_BAD_SECRET_LENGTH, "a secret has 1 to %d bytes",
+			       SECRET_MAX);
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_set(e, ERR_NO_MEMORY, "no memory for a secret");

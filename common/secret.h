@@ -24,14 +24,17 @@ struct secret; /* opaque: no copy, no sizeof, no %s */
 MUST_CHECK bool secret_slab_open(size_t bytes, struct err *e);
 
 MUST_CHECK bool secret_new(size_t len, struct secret **ret, struct err *e); /* zeroed */
-MUST_CHECK bool secret_from(struct view bytes, struct secret **ret, struct err *e); /* copies */
-void secret_free(struct secret *s); /* NULL is fine */
+MUST_CHECK bool secret_from(struct view bytes, struct secret **ret,
+			    struct err *e); /* copies */
+void secret_free(struct secret *s);         /* NULL is fine */
 /* Borrowed, read-only. tests/lint holds the short list of files that may call these two. */
 struct view secret_view(const struct secret *s);
-uint8_t *secret_fill(struct secret *s); /* to write the bytes in, right after secret_new */
+uint8_t *secret_fill(
+	struct secret *s); /* to write the bytes in, right after secret_new */
 size_t secret_len(const struct secret *s);
 MUST_CHECK bool secret_truncate(struct secret *s, size_t len); /* wipes the tail */
-MUST_CHECK bool secret_equal(const struct secret *a, const struct secret *b); /* constant time */
+MUST_CHECK bool secret_equal(const struct secret *a,
+			     const struct secret *b); /* constant time */
 DEFINE_DROP(secret)
 
 #endif

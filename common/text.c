@@ -109,8 +109,12 @@ bool text_format(char *to, size_t cap, const char *fmt, ...)
 static size_t utf8_sequence(const uint8_t *at, size_t left, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3
-		     : at[0] < 0xf5 ? 4 : 0;
+	size_t len = at[0] < 0x80   ? 1
+		     : at[0] < 0xc2 ? 0
+		     : at[0] < 0xe0 ? 2
+		     : at[0] < 0xf0 ? 3
+		     : at[0] < 0xf5 ? 4
+				    : 0;
 	uint32_t point = len == 1 ? at[0] : at[0] & (0x7fu >> len);
 
 	if (len == 0 || len > left)
@@ -120,7 +124,8 @@ static size_t utf8_sequence(const uint8_t *at, size_t left, uint32_t *ret)
 			return 0;
 		point = point << 6 | (at[i] & 0x3fu);
 	}
-	if (point < least[len] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+	if (point < least[len] || point > 0x10ffff ||
+	    (point >= 0xd800 && point <= 0xdfff))
 		return 0;
 	*ret = point;
 	return len;
@@ -180,7 +185,8 @@ bool text_is_name(const char *text, size_t max)
 
 	if (!is_alnum(text[0]))
 		return false;
-	while (is_alnum(text[len]) || text[len] == '.' || text[len] == '_' || text[len] == '-')
+	while (is_alnum(text[len]) || text[len] == '.' || text[len] == '_' ||
+	       text[len] == '-')
 		len++;
 	return text[len] == '\0' && len <= max;
 }
@@ -193,7 +199,8 @@ bool text_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret)
 	if (digits[0] == '\0' || (digits[0] == '0' && digits[1] != '\0'))
 		return false;
 	for (; *digits; digits++) {
-		if (*digits < '0' || *digits > '9' || __builtin_mul_overflow(value, 10, &value))
+		if (*digits < '0' || *digits > '9' ||
+		    __builtin_mul_overflow(value, 10, &value))
 			return false;
 		if (__builtin_sub_overflow(value, *digits - '0', &value))
 			return false; /* counted downwards, so that INT64_MIN fits */

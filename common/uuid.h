@@ -15,7 +15,8 @@ struct uuid {
 	char text[37];
 };
 
-MUST_CHECK bool uuid_parse(const char *text, const char *field, struct uuid *ret, struct err *e);
+MUST_CHECK bool uuid_parse(const char *text, const char *field, struct uuid *ret,
+			   struct err *e);
 MUST_CHECK bool uuid_random(struct uuid *ret, struct err *e); /* version 4 */
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
 bool uuid_is_set(const struct uuid *u);

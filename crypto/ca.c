@@ -10,8 +10,8 @@
 enum { SERIAL_BYTES = 16, BACKDATE_S = 120, CA_DAYS = 20 * 365 };
 
 struct ca {
-	EVP_PKEY *key;	   /* owned */
-	X509 *cert;	   /* owned */
+	EVP_PKEY *key;     /* owned */
+	X509 *cert;        /* owned */
 	X509_STORE *trust; /* owned: this CA and nothing else */
 };
 
@@ -50,8 +50,8 @@ static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 }
 
 /* Subject, dates, key; the caller adds what the certificate is for, and signs. */
-static bool begin_cert(const char *name, EVP_PKEY *key, int64_t now_us, int64_t days, X509 *cert,
-		       struct err *e)
+static bool begin_cert(const char *name, EVP_PKEY *key, int64_t now_us, int64_t days,
+		       X509 *cert, struct err *e)
 {
 	time_t now = (time_t)(now_us / US_PER_S);
 
@@ -73,24 +73,27 @@ static bool sign_cert(X509 *cert, const struct issuer *by, struct err *e)
 	X509 *issuer = by->cert ? by->cert : cert;
 
 	if (!add_extension(cert, by->cert, NID_subject_key_identifier, "hash") ||
-	    !add_extension(cert, by->cert, NID_authority_key_identifier, "keyid:always") ||
+	    !add_extension(cert, by->cert, NID_authority_key_identifier,
+			   "keyid:always") ||
 	    X509_set_issuer_name(cert, X509_get_subject_name(issuer)) != 1 ||
 	    X509_sign(cert, by->key, EVP_sha256()) <= 0)
 		return evp_failed(e, ERR_INTERNAL, "cannot sign a certificate");
 	return true;
 }
 
-bool ca_make(const char *name, int64_t now_us, struct pkey **ret_key, struct buf *ret_cert_pem,
-	     struct err *e)
+bool ca_make(const char *name, int64_t now_us, struct pkey **ret_key,
+	     struct buf *ret_cert_pem, struct err *e)
 {
 	OWNED(pkey) key = NULL;
 	OWNED_EVP(X509) cert = X509_new();
 	struct issuer self = { 0 };
 
-	if (!pkey_new(&key, e) || !begin_cert(name, pkey_evp(key), now_us, CA_DAYS, cert, e))
+	if (!pkey_new(&key, e) ||
+	    !begin_cert(name, pkey_evp(key), now_us, CA_DAYS, cert, e))
 		return false;
 	self.key = pkey_evp(key);
-	if (!add_extension(cert, NULL, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
+	if (!add_extension(cert, NULL, NID_basic_constraints,
+			   "critical,CA:TRUE,pathlen:0") ||
 	    !add_extension(cert, NULL, NID_key_usage, "critical,keyCertSign,cRLSign"))
 		return evp_failed(e, ERR_INTERNAL, "cannot make a CA certificate");
 	if (!sign_cert(cert, &self, e))
@@ -158,8 +161,9 @@ struct use {
 
 static bool is_dns_name(const char *text)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789-.";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789-.";
 	size_t len = strlen(text);
 
 	return len >= 1 && len <= 253 && strspn(text, allowed) == len && text[0] != '.' &&
@@ -181,7 +185,8 @@ static GENERAL_NAME *alt_name(const char *text)
 		ASN1_IA5STRING_free(dns);
 		return NULL;
 	}
-	GENERAL_NAME_set0_value(name, ip ? GEN_IPADD : GEN_DNS, ip ? (void *)ip : (void *)dns);
+	GENERAL_NAME_set0_value(name, ip ? GEN_IPADD : GEN_DNS,
+				ip ? (void *)ip : (void *)dns);
 	return name;
 }
 
@@ -196,7 +201,8 @@ static bool push_alt_name(GENERAL_NAMES *all, const char *line, size_t len, stru
 	if (name && sk_GENERAL_NAME_push(all, name) > 0)
 		return true;
 	GENERAL_NAME_free(name);
-	return evp_failed(e, ERR_BAD_VALUE, "a server's name must be a DNS name or an address");
+	return evp_failed(e, ERR_BAD_VALUE,
+			  "a server's name must be a DNS name or an address");
 }
 
 static bool add_alt_names(X509 *cert, const char *names, struct err *e)
@@ -236,10 +242,12 @@ static bool finish_cert(const struct ca *ca, X509 *cert, const struct use *use,
 	       evp_failed(e, ERR_NO_MEMORY, "cannot write a certificate");
 }
 
+/* wide: who, for whom, how long, to where; none of them belongs with another */
 bool ca_issue_server(const struct ca *ca, const struct pkey *key, const char *names,
 		     int64_t now_us, int64_t days, struct buf *ret_pem, struct err *e)
 {
-	static const char common_name[] = "vtpm-brokerd"; /* clients look at subjectAltName */
+	static const char common_name[] =
+		"vtpm-brokerd"; /* clients look at subjectAltName */
 	const struct use use = { "serverAuth", names };
 	OWNED_EVP(X509) cert = X509_new();
 
@@ -247,8 +255,9 @@ bool ca_issue_server(const struct ca *ca, const struct pkey *key, const char *na
 	       finish_cert(ca, cert, &use, ret_pem, e);
 }
 
-bool ca_issue_host(const struct ca *ca, const struct pkey *key, const char *name, int64_t now_us,
-		   int64_t days, struct buf *ret_pem, struct err *e)
+/* wide: as ca_issue_server */
+bool ca_issue_host(const struct ca *ca, const struct pkey *key, const char *name,
+		   int64_t now_us, int64_t days, struct buf *ret_pem, struct err *e)
 {
 	const struct use use = { "clientAuth", NULL };
 	OWNED_EVP(X509) cert = X509_new();
@@ -263,7 +272,8 @@ bool ca_issue_host(const struct ca *ca, const struct pkey *key, const char *name
 
 static bool refuse_chain(int why, struct err *e)
 {
-	bool dates = why == X509_V_ERR_CERT_HAS_EXPIRED || why == X509_V_ERR_CERT_NOT_YET_VALID;
+	bool dates = why == X509_V_ERR_CERT_HAS_EXPIRED ||
+		     why == X509_V_ERR_CERT_NOT_YET_VALID;
 
 	return evp_failed(e, dates ? ERR_CERTIFICATE_EXPIRED : ERR_BAD_CERTIFICATE,
 			  X509_verify_cert_error_string(why));
@@ -290,7 +300,8 @@ static bool verify_chain(const struct ca *ca, X509 *cert, int64_t now_us, struct
 static bool is_for_clients(X509 *cert)
 {
 	return (X509_get_extension_flags(cert) & EXFLAG_XKUSAGE) &&
-	       (X509_get_extended_key_usage(cert) & XKU_SSL_CLIENT) && !X509_check_ca(cert);
+	       (X509_get_extended_key_usage(cert) & XKU_SSL_CLIENT) &&
+	       !X509_check_ca(cert);
 }
 
 bool ca_check_client(const struct ca *ca, struct view der, int64_t now_us,
@@ -304,6 +315,7 @@ bool ca_check_client(const struct ca *ca, struct view der, int64_t now_us,
 	if (!verify_chain(ca, cert, now_us, e))
 		return false;
 	if (!is_for_clients(cert))
-		return err_set(e, ERR_BAD_CERTIFICATE, "this certificate is not for clients");
+		return err_set(e, ERR_BAD_CERTIFICATE,
+			       "this certificate is not for clients");
 	return x509_facts(cert, ret, e);
 }

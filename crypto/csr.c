@@ -36,8 +36,10 @@ static bool push_octets(ASN1_SEQUENCE_ANY *all, struct view bytes)
 	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
 	ASN1_TYPE *item = ASN1_TYPE_new();
 
-	if (octets && item && ASN1_OCTET_STRING_set(octets, bytes.at, (int)bytes.len) == 1) {
-		ASN1_TYPE_set(item, V_ASN1_OCTET_STRING, octets); /* takes the octets over */
+	if (octets && item &&
+	    ASN1_OCTET_STRING_set(octets, bytes.at, (int)bytes.len) == 1) {
+		ASN1_TYPE_set(item, V_ASN1_OCTET_STRING,
+			      octets); /* takes the octets over */
 		if (sk_ASN1_TYPE_push(all, item) > 0)
 			return true;
 		octets = NULL;
@@ -57,7 +59,8 @@ static bool proof_der(const struct pkey *sealing, struct view text, ASN1_OCTET_S
 
 	if (!pkey_spki(sealing, spki, sizeof(spki), &spki_len, e))
 		return false;
-	if (!all || !pkey_sign(pkey_evp(sealing), text, signature, sizeof(signature), &len) ||
+	if (!all ||
+	    !pkey_sign(pkey_evp(sealing), text, signature, sizeof(signature), &len) ||
 	    !push_octets(all, (struct view){ spki, spki_len }) ||
 	    !push_octets(all, (struct view){ signature, len }))
 		return evp_failed(e, ERR_INTERNAL, "cannot prove the sealing key");
@@ -76,8 +79,9 @@ static bool add_proof(X509_REQ *req, const ASN1_OCTET_STRING *der)
 	bool ok;
 
 	if (oid)
-		extension = X509_EXTENSION_create_by_OBJ(NULL, oid, 0,
-							 (ASN1_OCTET_STRING *)(uintptr_t)der);
+		extension =
+			X509_EXTENSION_create_by_OBJ(NULL, oid, 0,
+						     (ASN1_OCTET_STRING *)(uintptr_t)der);
 	ok = all && extension && sk_X509_EXTENSION_push(all, extension) > 0;
 	if (!ok)
 		X509_EXTENSION_free(extension);
@@ -92,7 +96,8 @@ static bool fill_request(X509_REQ *req, const struct pkey *identity, const char 
 {
 	return X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 &&
 	       x509_set_name(X509_REQ_get_subject_name(req), name) &&
-	       X509_REQ_set_pubkey(req, pkey_evp(identity)) == 1 && add_proof(req, proof) &&
+	       X509_REQ_set_pubkey(req, pkey_evp(identity)) == 1 &&
+	       add_proof(req, proof) &&
 	       X509_REQ_sign(req, pkey_evp(identity), EVP_sha256()) > 0;
 }
 
@@ -108,7 +113,8 @@ bool csr_make(const struct pkey *identity, const struct pkey *sealing, const cha
 		err_set(e, ERR_NO_MEMORY, "no memory for a certificate request");
 	ok = ok && proof_text(identity, token_id, text, e) &&
 	     proof_der(sealing, (struct view){ text, sizeof(text) }, proof, e);
-	if (ok && (!fill_request(req, identity, name, proof) || !x509_req_to_pem(req, ret_pem)))
+	if (ok &&
+	    (!fill_request(req, identity, name, proof) || !x509_req_to_pem(req, ret_pem)))
 		ok = evp_failed(e, ERR_INTERNAL, "cannot make a certificate request");
 	ASN1_OCTET_STRING_free(proof);
 	return ok;
@@ -122,8 +128,8 @@ static ASN1_OCTET_STRING *only_extension(X509_REQ *req)
 	STACK_OF(X509_EXTENSION) *all = X509_REQ_get_extensions(req);
 	ASN1_OBJECT *oid = OBJ_txt2obj(PKI_SEALING_OID, 1);
 	ASN1_OCTET_STRING *found = NULL;
-	X509_EXTENSION *one = sk_X509_EXTENSION_num(all) == 1 ? sk_X509_EXTENSION_value(all, 0)
-							      : NULL;
+	X509_EXTENSION *one =
+		sk_X509_EXTENSION_num(all) == 1 ? sk_X509_EXTENSION_value(all, 0) : NULL;
 
 	if (one && oid && X509_REQ_get_attr_count(req) == 1 &&
 	    OBJ_cmp(X509_EXTENSION_get_object(one), oid) == 0)
@@ -146,11 +152,13 @@ static struct view octets_at(const ASN1_SEQUENCE_ANY *all, int i)
 }
 
 static bool check_proof(const ASN1_OCTET_STRING *der, const struct pkey *identity,
-			const struct uuid *token_id, struct csr_facts *facts, struct err *e)
+			const struct uuid *token_id, struct csr_facts *facts,
+			struct err *e)
 {
 	const uint8_t *at = ASN1_STRING_get0_data(der);
 	const uint8_t *end = at + ASN1_STRING_length(der);
-	CLEANUP(any_drop) ASN1_SEQUENCE_ANY *all = d2i_ASN1_SEQUENCE_ANY(NULL, &at, end - at);
+	CLEANUP(any_drop)
+	ASN1_SEQUENCE_ANY *all = d2i_ASN1_SEQUENCE_ANY(NULL, &at, end - at);
 	struct view spki = octets_at(all, 0), signature = octets_at(all, 1);
 	OWNED(pkey) sealing = NULL;
 	uint8_t text[PROOF_TEXT];
@@ -160,7 +168,8 @@ static bool check_proof(const ASN1_OCTET_STRING *der, const struct pkey *identit
 		return evp_failed(e, ERR_BAD_CSR, "the sealing key is not a P-256 key");
 	if (!proof_text(identity, token_id, text, e))
 		return false;
-	if (!pkey_verifies(pkey_evp(sealing), (struct view){ text, sizeof(text) }, signature))
+	if (!pkey_verifies(pkey_evp(sealing), (struct view){ text, sizeof(text) },
+			   signature))
 		return evp_failed(e, ERR_BAD_CSR, "the sealing key is not proven");
 	return pkey_spki(sealing, facts->sealing_spki, sizeof(facts->sealing_spki),
 			 &facts->sealing_len, e);
@@ -197,8 +206,9 @@ bool csr_check(const char *pem, const struct uuid *token_id, struct csr_facts *r
 		return false;
 	der = only_extension(req);
 	if (!der)
-		return evp_failed(e, ERR_BAD_CSR,
-				  "the request must have the sealing key and nothing else");
+		return evp_failed(
+			e, ERR_BAD_CSR,
+			"the request must have the sealing key and nothing else");
 	ok = check_proof(der, identity, token_id, &facts, e);
 	ASN1_OCTET_STRING_free(der);
 	if (ok && memcmp(facts.identity_spki, facts.sealing_spki, PKEY_SPKI) == 0)

@@ -48,12 +48,13 @@ static bool spell_point(const EVP_PKEY *key, struct ecdh_point *ret)
 	uint8_t point[PKEY_POINT];
 	size_t len = 0;
 
-	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
-					    &len) != 1 ||
+	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point,
+					    sizeof(point), &len) != 1 ||
 	    len != sizeof(point))
 		return false;
 	text_b64url((struct view){ point + 1, PKEY_COORDINATE }, ret->x);
-	text_b64url((struct view){ point + 1 + PKEY_COORDINATE, PKEY_COORDINATE }, ret->y);
+	text_b64url((struct view){ point + 1 + PKEY_COORDINATE, PKEY_COORDINATE },
+		    ret->y);
 	return true;
 }
 

@@ -22,8 +22,9 @@ struct ecdh_point { /* the members of a JWK */
 EVP_PKEY_CTX *ecdh_maker(void); /* NULL on failure; the caller frees it */
 /* The public half alone, validated. */
 MUST_CHECK bool ecdh_recipient(const struct pkey *from, struct pkey **ret, struct err *e);
-MUST_CHECK bool ecdh_send(EVP_PKEY_CTX *maker, const struct pkey *to, struct ecdh_point *ret_epk,
-			  uint8_t *ret_key, size_t key_len, struct err *e);
+MUST_CHECK bool ecdh_send(EVP_PKEY_CTX *maker, const struct pkey *to,
+			  struct ecdh_point *ret_epk, uint8_t *ret_key, size_t key_len,
+			  struct err *e);
 MUST_CHECK bool ecdh_receive(const struct pkey *own, const struct ecdh_point *epk,
 			     uint8_t *ret_key, size_t key_len, struct err *e);
 

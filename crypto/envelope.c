@@ -42,7 +42,8 @@ bool wrap_key_from(const struct secret *bytes, struct wrap_key **ret, struct err
 	struct secret *copy = NULL;
 
 	if (secret_len(bytes) != WRAP_KEY_BYTES)
-		return err_set(e, ERR_INTERNAL, "a wrapping key has %d bytes", WRAP_KEY_BYTES);
+		return err_set(e, ERR_INTERNAL, "a wrapping key has %d bytes",
+			       WRAP_KEY_BYTES);
 	return secret_from(secret_view(bytes), &copy, e) && wrap_key_take(copy, ret, e);
 }
 
@@ -73,7 +74,8 @@ static bool bind_bytes(EVP_CIPHER_CTX *ctx, struct view bytes)
 
 static bool bind_text(EVP_CIPHER_CTX *ctx, const char *text)
 {
-	return bind_bytes(ctx, (struct view){ (const uint8_t *)text, text ? strlen(text) : 0 });
+	return bind_bytes(ctx, (struct view){ (const uint8_t *)text,
+					      text ? strlen(text) : 0 });
 }
 
 static bool bind_integer(EVP_CIPHER_CTX *ctx, int64_t value)
@@ -88,10 +90,11 @@ static bool bind_integer(EVP_CIPHER_CTX *ctx, int64_t value)
 /* The associated data: format, then every field behind its own length. */
 static bool bind_fields(EVP_CIPHER_CTX *ctx, const struct envelope_binding *b)
 {
-	return bind_integer(ctx, FORMAT) && bind_text(ctx, b->kind) && bind_text(ctx, b->id) &&
-	       bind_integer(ctx, b->version) && bind_text(ctx, b->instance) &&
-	       bind_text(ctx, b->issuer) && bind_text(ctx, b->project) &&
-	       bind_text(ctx, b->owner) && bind_text(ctx, b->security);
+	return bind_integer(ctx, FORMAT) && bind_text(ctx, b->kind) &&
+	       bind_text(ctx, b->id) && bind_integer(ctx, b->version) &&
+	       bind_text(ctx, b->instance) && bind_text(ctx, b->issuer) &&
+	       bind_text(ctx, b->project) && bind_text(ctx, b->owner) &&
+	       bind_text(ctx, b->security);
 }
 
 static bool encrypt(const struct wrap_key *k, const struct envelope_binding *b,
@@ -102,13 +105,16 @@ static bool encrypt(const struct wrap_key *k, const struct envelope_binding *b,
 	int n = 0, rest = 0;
 
 	return ctx &&
-	       EVP_EncryptInit_ex2(ctx, k->gcm, secret_view(k->bytes).at, to + 1, NULL) == 1 &&
+	       EVP_EncryptInit_ex2(ctx, k->gcm, secret_view(k->bytes).at, to + 1, NULL) ==
+		       1 &&
 	       bind_fields(ctx, b) &&
 	       EVP_EncryptUpdate(ctx, text, &n, plain.at, (int)plain.len) == 1 &&
 	       EVP_EncryptFinal_ex(ctx, text + n, &rest) == 1 &&
-	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, text + plain.len) == 1;
+	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES,
+				   text + plain.len) == 1;
 }
 
+/* wide: the room for the result and its length go together */
 bool envelope_seal(const struct wrap_key *k, const struct envelope_binding *b,
 		   const struct secret *plain, uint8_t *ret, size_t cap, size_t *ret_len,
 		   struct err *e)
@@ -150,20 +156,22 @@ bool envelope_open(const struct wrap_key *k, const struct envelope_binding *b,
 {
 	OWNED(secret) plain = NULL;
 
-	if (sealed.len <= ENVELOPE_OVERHEAD || sealed.len > SECRET_MAX + ENVELOPE_OVERHEAD ||
-	    sealed.at[0] != FORMAT)
+	if (sealed.len <= ENVELOPE_OVERHEAD ||
+	    sealed.len > SECRET_MAX + ENVELOPE_OVERHEAD || sealed.at[0] != FORMAT)
 		return err_set(e, ERR_ENVELOPE_TAMPERED, "this is not an envelope");
 	if (!secret_new(sealed.len - ENVELOPE_OVERHEAD, &plain, e))
 		return false;
 	if (!decrypt(k, b, sealed, secret_fill(plain)))
-		return evp_failed(e, ERR_ENVELOPE_TAMPERED, "an envelope does not verify");
+		return evp_failed(e, ERR_ENVELOPE_TAMPERED,
+				  "an envelope does not verify");
 	*ret = secret_move(&plain);
 	return true;
 }
 
+/* wide: as envelope_seal */
 bool envelope_wrap(const struct wrap_key *k, const struct envelope_binding *b,
-		   const struct wrap_key *inner, uint8_t *ret, size_t cap, size_t *ret_len,
-		   struct err *e)
+		   const struct wrap_key *inner, uint8_t *ret, size_t cap,
+		   size_t *ret_len, struct err *e)
 {
 	return envelope_seal(k, b, inner->bytes, ret, cap, ret_len, e);
 }
@@ -174,6 +182,7 @@ bool envelope_unwrap(const struct wrap_key *k, const struct envelope_binding *b,
 	OWNED(secret) bytes = NULL;
 
 	if (sealed.len != WRAP_KEY_BYTES + ENVELOPE_OVERHEAD)
-		return err_set(e, ERR_ENVELOPE_TAMPERED, "a wrapped key has another length");
+		return err_set(e, ERR_ENVELOPE_TAMPERED,
+			       "a wrapped key has another length");
 	return envelope_open(k, b, sealed, &bytes, e) && wrap_key_from(bytes, ret, e);
 }

@@ -20,14 +20,15 @@ enum { ENVELOPE_OVERHEAD = 1 + 12 + 16, WRAP_KEY_BYTES = 32 };
 struct wrap_key;
 
 MUST_CHECK bool wrap_key_new(struct wrap_key **ret, struct err *e); /* random */
-MUST_CHECK bool wrap_key_from(const struct secret *bytes, struct wrap_key **ret, struct err *e); /* 32 bytes, copied */
+MUST_CHECK bool wrap_key_from(const struct secret *bytes, struct wrap_key **ret,
+			      struct err *e); /* 32 bytes, copied */
 void wrap_key_free(struct wrap_key *k);
 DEFINE_DROP(wrap_key)
 
 /* What a secret is bound to; encoded length-prefixed, so that no two bindings are alike. */
 struct envelope_binding {
 	const char *kind; /* "secret", "project-key" or "key" */
-	const char *id;	  /* secret uuid, or the key's name */
+	const char *id;   /* secret uuid, or the key's name */
 	int64_t version;
 	const char *instance;
 	const char *issuer;
@@ -46,8 +47,9 @@ MUST_CHECK bool envelope_open(const struct wrap_key *k, const struct envelope_bi
 MUST_CHECK bool envelope_wrap(const struct wrap_key *k, const struct envelope_binding *b,
 			      const struct wrap_key *inner, uint8_t *ret, size_t cap,
 			      size_t *ret_len, struct err *e);
-MUST_CHECK bool envelope_unwrap(const struct wrap_key *k, const struct envelope_binding *b,
-				struct view sealed, struct wrap_key **ret, struct err *e);
+MUST_CHECK bool envelope_unwrap(const struct wrap_key *k,
+				const struct envelope_binding *b, struct view sealed,
+				struct wrap_key **ret, struct err *e);
 /* The key's bytes, for handing to a MAC or the root key's file. */
 const struct secret *wrap_key_secret(const struct wrap_key *k);
 

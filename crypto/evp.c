@@ -20,7 +20,8 @@ bool evp_failed(struct err *e, enum err_kind kind, const char *what)
 	return false;
 }
 
-int evp_no_password(UNUSED char *to, UNUSED int size, UNUSED int writing, UNUSED void *ctx)
+int evp_no_password(UNUSED char *to, UNUSED int size, UNUSED int writing,
+		    UNUSED void *ctx)
 {
 	return -1;
 }

@@ -21,16 +21,16 @@ bool evp_failed(struct err *e, enum err_kind kind, const char *what);
 /* Refuses to ask for a pass phrase; OpenSSL's own default asks the terminal. */
 int evp_no_password(char *to, int size, int writing, void *ctx);
 
-#define DEFINE_EVP_DROP(type, name)                                                        \
-	UNUSED static inline void name##_drop(type **p)                                    \
-	{                                                                                  \
-		name##_free(*p);                                                           \
-	}                                                                                  \
-	UNUSED static inline type *name##_move(type **p)                                   \
-	{                                                                                  \
-		type *t = *p;                                                              \
-		*p = NULL;                                                                 \
-		return t;                                                                  \
+#define DEFINE_EVP_DROP(type, name)                      \
+	UNUSED static inline void name##_drop(type **p)  \
+	{                                                \
+		name##_free(*p);                         \
+	}                                                \
+	UNUSED static inline type *name##_move(type **p) \
+	{                                                \
+		type *t = *p;                            \
+		*p = NULL;                               \
+		return t;                                \
 	}
 
 DEFINE_EVP_DROP(EVP_PKEY, EVP_PKEY)

@@ -14,7 +14,8 @@ bool jose_split(struct view compact, struct view *ret, size_t parts, struct err 
 
 		ret[n++] = (struct view){ rest.at, len };
 		if (!dot)
-			return n == parts || err_set(e, ERR_BAD_SEALED, "parts are missing");
+			return n == parts ||
+			       err_set(e, ERR_BAD_SEALED, "parts are missing");
 		rest = (struct view){ dot + 1, rest.len - len - 1 };
 	}
 	return err_set(e, ERR_BAD_SEALED, "there are too many parts");
@@ -58,7 +59,8 @@ bool jose_header(struct view part, const char *alg, const char *typ, struct json
 	if (!jose_text_is(header, "alg", alg) || !jose_text_is(header, "typ", typ))
 		return err_set(e, ERR_BAD_SEALED, "this is no %s by %s", typ, alg);
 	if (json_has(header, "crit") || json_has(header, "zip"))
-		return err_set(e, ERR_BAD_SEALED, "\"crit\" and \"zip\" are not understood here");
+		return err_set(e, ERR_BAD_SEALED,
+			       "\"crit\" and \"zip\" are not understood here");
 	*ret = json_move(&header);
 	return true;
 }

@@ -14,7 +14,8 @@
 
 enum { JOSE_HEADER_MAX = 2048 };
 
-MUST_CHECK bool jose_split(struct view compact, struct view *ret, size_t parts, struct err *e);
+MUST_CHECK bool jose_split(struct view compact, struct view *ret, size_t parts,
+			   struct err *e);
 MUST_CHECK bool jose_header(struct view part, const char *alg, const char *typ,
 			    struct json **ret, struct err *e);
 bool jose_text_is(const struct json *j, const char *name, const char *want);

@@ -17,6 +17,7 @@ struct kdf_input {
 	struct view apu, apv;  /* empty when absent */
 };
 
-MUST_CHECK bool kdf_concat(const struct kdf_input *in, uint8_t *ret, size_t len, struct err *e);
+MUST_CHECK bool kdf_concat(const struct kdf_input *in, uint8_t *ret, size_t len,
+			   struct err *e);
 
 #endif

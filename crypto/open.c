@@ -12,9 +12,11 @@ enum part { HEADER, ENCRYPTED_KEY, IV, TEXT, TAG, PARTS };
 
 static bool read_fields(const struct json *header, struct seal_header *ret, struct err *e)
 {
-#define FIELD(name, type, min, max)                                                        \
-	{ #name, type, offsetof(struct seal_header, name),                                 \
-	  sizeof(((struct seal_header *)NULL)->name), 0, min, max, true }
+#define FIELD(name, type, min, max)                                                   \
+	{                                                                             \
+#name, type, offsetof(struct seal_header, name),                      \
+			sizeof(((struct seal_header *)NULL)->name), 0, min, max, true \
+	}
 	static const struct json_field fields[] = {
 		FIELD(kid, FIELD_TEXT, PKI_KID - 1, PKI_KID - 1),
 		FIELD(instance, FIELD_UUID, 0, 0),
@@ -54,10 +56,12 @@ static bool read_header(struct view part, struct seal_header *ret, struct ecdh_p
 	if (!jose_text_is(header, "enc", "A256GCM"))
 		return err_set(e, ERR_BAD_SEALED, "only A256GCM is understood here");
 	if (json_has(header, "apu") || json_has(header, "apv"))
-		return err_set(e, ERR_BAD_SEALED, "\"apu\" and \"apv\" are not understood here");
+		return err_set(e, ERR_BAD_SEALED,
+			       "\"apu\" and \"apv\" are not understood here");
 	point = json_get_object(header, "epk");
-	if (!point || !jose_text_is(point, "kty", "EC") || !jose_text_is(point, "crv", "P-256") ||
-	    !json_get_text(point, "x") || !json_get_text(point, "y") ||
+	if (!point || !jose_text_is(point, "kty", "EC") ||
+	    !jose_text_is(point, "crv", "P-256") || !json_get_text(point, "x") ||
+	    !json_get_text(point, "y") ||
 	    !text_copy(epk->x, sizeof(epk->x), json_get_text(point, "x")) ||
 	    !text_copy(epk->y, sizeof(epk->y), json_get_text(point, "y")))
 		return err_set(e, ERR_BAD_SEALED, "the ephemeral key is not on P-256");
@@ -81,7 +85,8 @@ static void opening_done(struct opening *w)
 
 static bool read_parts(const struct view *parts, struct opening *w, struct err *e)
 {
-	if (parts[ENCRYPTED_KEY].len != 0 || !jose_bytes(parts[IV], w->iv, sizeof(w->iv)) ||
+	if (parts[ENCRYPTED_KEY].len != 0 ||
+	    !jose_bytes(parts[IV], w->iv, sizeof(w->iv)) ||
 	    !jose_bytes(parts[TAG], w->tag, sizeof(w->tag)))
 		return err_set(e, ERR_BAD_SEALED, "a part has the wrong length");
 	if (parts[TEXT].len == 0 || parts[TEXT].len >= B64URL_SIZE(SECRET_MAX))
@@ -89,7 +94,8 @@ static bool read_parts(const struct view *parts, struct opening *w, struct err *
 	w->text = malloc(parts[TEXT].len);
 	if (!w->text)
 		return err_set(e, ERR_NO_MEMORY, "no memory to open a sealed value");
-	return (text_unb64url(parts[TEXT], w->text, parts[TEXT].len, &w->len) && w->len > 0) ||
+	return (text_unb64url(parts[TEXT], w->text, parts[TEXT].len, &w->len) &&
+		w->len > 0) ||
 	       err_set(e, ERR_BAD_SEALED, "the sealed value is not base64url");
 }
 
@@ -98,7 +104,8 @@ static bool decrypt(struct opening *w, uint8_t *to)
 	OWNED_EVP(EVP_CIPHER_CTX) ctx = EVP_CIPHER_CTX_new();
 	int n = 0, rest = 0;
 
-	return ctx && EVP_DecryptInit_ex2(ctx, EVP_aes_256_gcm(), w->key, w->iv, NULL) == 1 &&
+	return ctx &&
+	       EVP_DecryptInit_ex2(ctx, EVP_aes_256_gcm(), w->key, w->iv, NULL) == 1 &&
 	       EVP_DecryptUpdate(ctx, NULL, &n, w->aad.at, (int)w->aad.len) == 1 &&
 	       EVP_DecryptUpdate(ctx, to, &n, w->text, (int)w->len) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, w->tag) == 1 &&
@@ -115,8 +122,9 @@ bool open_jwe(const struct pkey *own, struct view compact, struct seal_header *r
 	struct view parts[PARTS];
 
 	if (!jose_split(compact, parts, PARTS, e) ||
-	    !read_header(parts[HEADER], &header, &epk, e) || !check_recipient(own, &header, e) ||
-	    !read_parts(parts, &w, e) || !secret_new(w.len, &plain, e) ||
+	    !read_header(parts[HEADER], &header, &epk, e) ||
+	    !check_recipient(own, &header, e) || !read_parts(parts, &w, e) ||
+	    !secret_new(w.len, &plain, e) ||
 	    !ecdh_receive(own, &epk, w.key, sizeof(w.key), e))
 		return false;
 	w.aad = parts[HEADER];

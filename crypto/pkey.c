@@ -41,7 +41,8 @@ bool pkey_new(struct pkey **ret, struct err *e)
 {
 	EVP_PKEY *evp = EVP_EC_gen("P-256");
 
-	return evp ? pkey_take(evp, ret, e) : evp_failed(e, ERR_INTERNAL, "cannot make a key");
+	return evp ? pkey_take(evp, ret, e)
+		   : evp_failed(e, ERR_INTERNAL, "cannot make a key");
 }
 
 void pkey_free(struct pkey *k)
@@ -59,8 +60,8 @@ bool pkey_point(const EVP_PKEY *key, uint8_t ret[PKEY_POINT])
 	return EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group,
 					      sizeof(group), NULL) == 1 &&
 	       strcmp(group, "prime256v1") == 0 &&
-	       EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, ret, PKEY_POINT,
-					       &len) == 1 &&
+	       EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, ret,
+					       PKEY_POINT, &len) == 1 &&
 	       len == PKEY_POINT && ret[0] == 4;
 }
 
@@ -81,7 +82,8 @@ EVP_PKEY *pkey_from_point(const uint8_t point[PKEY_POINT])
 	uint8_t copy[PKEY_POINT];
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, copy, sizeof(copy)),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, copy,
+						  sizeof(copy)),
 		OSSL_PARAM_construct_end(),
 	};
 	EVP_PKEY *key = NULL;
@@ -93,7 +95,8 @@ EVP_PKEY *pkey_from_point(const uint8_t point[PKEY_POINT])
 	return key;
 }
 
-bool pkey_spki(const struct pkey *k, uint8_t *ret, size_t cap, size_t *ret_len, struct err *e)
+bool pkey_spki(const struct pkey *k, uint8_t *ret, size_t cap, size_t *ret_len,
+	       struct err *e)
 {
 	if (cap < PKEY_SPKI)
 		return err_set(e, ERR_INTERNAL, "no room for a public key");
@@ -145,7 +148,8 @@ bool pkey_kid(const struct pkey *k, char ret[PKI_KID], struct err *e)
 	text_b64url((struct view){ point + 1, PKEY_COORDINATE }, x);
 	text_b64url((struct view){ point + 1 + PKEY_COORDINATE, PKEY_COORDINATE }, y);
 	if (!text_format(jwk, sizeof(jwk),
-			 "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", x, y))
+			 "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
+			 x, y))
 		return err_set(e, ERR_INTERNAL, "a JWK does not fit");
 	if (!digest_sha256((struct view){ (const uint8_t *)jwk, strlen(jwk) }, digest, e))
 		return false;
@@ -153,14 +157,15 @@ bool pkey_kid(const struct pkey *k, char ret[PKI_KID], struct err *e)
 	return true;
 }
 
-bool pkey_sign(const EVP_PKEY *key, struct view text, uint8_t *ret, size_t cap, size_t *ret_len)
+bool pkey_sign(const EVP_PKEY *key, struct view text, uint8_t *ret, size_t cap,
+	       size_t *ret_len)
 {
 	OWNED_EVP(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
 	size_t len = cap;
 
 	if (!ctx ||
-	    EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, (EVP_PKEY *)(uintptr_t)key,
-				  NULL) != 1 ||
+	    EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL,
+				  (EVP_PKEY *)(uintptr_t)key, NULL) != 1 ||
 	    EVP_DigestSign(ctx, ret, &len, text.at, text.len) != 1)
 		return false;
 	*ret_len = len;
@@ -218,8 +223,8 @@ bool pkey_from_private_der(const struct secret *der, struct pkey **ret, struct e
 {
 	struct view bytes = secret_view(der);
 	const uint8_t *at = bytes.at;
-	OWNED_EVP(PKCS8_PRIV_KEY_INFO) p8 =
-		d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)bytes.len);
+	OWNED_EVP(PKCS8_PRIV_KEY_INFO)
+	p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)bytes.len);
 
 	if (at != bytes.at + bytes.len)
 		return evp_failed(e, ERR_BAD_VALUE, "this is not a P-256 private key");

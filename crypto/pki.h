@@ -27,31 +27,41 @@ struct pkey;
 
 MUST_CHECK bool pkey_new(struct pkey **ret, struct err *e); /* P-256 */
 void pkey_free(struct pkey *k);
-MUST_CHECK bool pkey_spki(const struct pkey *k, uint8_t *ret, size_t cap, size_t *ret_len, struct err *e);
-MUST_CHECK bool pkey_from_spki(struct view der, struct pkey **ret, struct err *e); /* validates the point */
+MUST_CHECK bool pkey_spki(const struct pkey *k, uint8_t *ret, size_t cap, size_t *ret_len,
+			  struct err *e);
+MUST_CHECK bool pkey_from_spki(struct view der, struct pkey **ret,
+			       struct err *e); /* validates the point */
 MUST_CHECK bool pkey_hash(const struct pkey *k, char ret[PKI_HASH_HEX], struct err *e);
 MUST_CHECK bool pkey_kid(const struct pkey *k, char ret[PKI_KID], struct err *e);
 /* PKCS #8 DER, to be wrapped or written to a file of mode 0600. */
-MUST_CHECK bool pkey_private_der(const struct pkey *k, struct secret **ret, struct err *e);
-MUST_CHECK bool pkey_from_private_der(const struct secret *der, struct pkey **ret, struct err *e);
-MUST_CHECK bool pkey_private_pem(const struct pkey *k, struct secret **ret, struct err *e);
-MUST_CHECK bool pkey_from_private_pem(const struct secret *pem, struct pkey **ret, struct err *e);
+MUST_CHECK bool pkey_private_der(const struct pkey *k, struct secret **ret,
+				 struct err *e);
+MUST_CHECK bool pkey_from_private_der(const struct secret *der, struct pkey **ret,
+				      struct err *e);
+MUST_CHECK bool pkey_private_pem(const struct pkey *k, struct secret **ret,
+				 struct err *e);
+MUST_CHECK bool pkey_from_private_pem(const struct secret *pem, struct pkey **ret,
+				      struct err *e);
 DEFINE_DROP(pkey)
 
 struct ca;
 
 /* A new CA: a key and a self-signed certificate for `name`, 20 years. */
-MUST_CHECK bool ca_make(const char *name, int64_t now_us, struct pkey **ret_key, struct buf *ret_cert_pem, struct err *e);
-MUST_CHECK bool ca_open(const struct pkey *key, const char *cert_pem, struct ca **ret, struct err *e); /* copies */
+MUST_CHECK bool ca_make(const char *name, int64_t now_us, struct pkey **ret_key,
+			struct buf *ret_cert_pem, struct err *e);
+MUST_CHECK bool ca_open(const struct pkey *key, const char *cert_pem, struct ca **ret,
+			struct err *e); /* copies */
 void ca_free(struct ca *ca);
 MUST_CHECK bool ca_key_hash(const struct ca *ca, char ret[PKI_HASH_HEX], struct err *e);
 DEFINE_DROP(ca)
 
 /* names: lines of DNS names and IP addresses for subjectAltName (RFC 5280, 4.2.1.6). */
-MUST_CHECK bool ca_issue_server(const struct ca *ca, const struct pkey *key, const char *names, int64_t now_us,
-				int64_t days, struct buf *ret_pem, struct err *e);
-MUST_CHECK bool ca_issue_host(const struct ca *ca, const struct pkey *key, const char *name, int64_t now_us,
-			      int64_t days, struct buf *ret_pem, struct err *e);
+MUST_CHECK bool ca_issue_server(const struct ca *ca, const struct pkey *key,
+				const char *names, int64_t now_us, int64_t days,
+				struct buf *ret_pem, struct err *e);
+MUST_CHECK bool ca_issue_host(const struct ca *ca, const struct pkey *key,
+			      const char *name, int64_t now_us, int64_t days,
+			      struct buf *ret_pem, struct err *e);
 
 struct cert_facts {
 	char key_hash[PKI_HASH_HEX];
@@ -61,8 +71,10 @@ struct cert_facts {
 
 /* Verifies a DER client certificate: signed by this CA, clientAuth, within its dates.
  * ERR_BAD_CERTIFICATE or ERR_CERTIFICATE_EXPIRED. */
-MUST_CHECK bool ca_check_client(const struct ca *ca, struct view der, int64_t now_us, struct cert_facts *ret, struct err *e);
-MUST_CHECK bool pki_cert_facts(const char *pem, struct cert_facts *ret, struct err *e); /* no check of any signature */
+MUST_CHECK bool ca_check_client(const struct ca *ca, struct view der, int64_t now_us,
+				struct cert_facts *ret, struct err *e);
+MUST_CHECK bool pki_cert_facts(const char *pem, struct cert_facts *ret,
+			       struct err *e); /* no check of any signature */
 /* Hash of a CA certificate's key, for pinning: PEM in, hex out. */
 MUST_CHECK bool pki_pem_key_hash(const char *pem, char ret[PKI_HASH_HEX], struct err *e);
 
@@ -74,9 +86,11 @@ struct csr_facts {
 	size_t sealing_len;
 };
 
-MUST_CHECK bool csr_make(const struct pkey *identity, const struct pkey *sealing, const char *name,
-			 const struct uuid *token_id, struct buf *ret_pem, struct err *e);
+MUST_CHECK bool csr_make(const struct pkey *identity, const struct pkey *sealing,
+			 const char *name, const struct uuid *token_id,
+			 struct buf *ret_pem, struct err *e);
 /* Both signatures and the form; the caller compares the name. */
-MUST_CHECK bool csr_check(const char *pem, const struct uuid *token_id, struct csr_facts *ret, struct err *e);
+MUST_CHECK bool csr_check(const char *pem, const struct uuid *token_id,
+			  struct csr_facts *ret, struct err *e);
 
 #endif

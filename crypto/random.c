@@ -6,7 +6,12 @@
 
 #include <openssl/rand.h>
 
-enum { PASSPHRASE_RANDOM = 48, PASSPHRASE_BYTES = 64, TOKEN_RANDOM = 32, TOKEN_BYTES = 43 };
+enum {
+	PASSPHRASE_RANDOM = 48,
+	PASSPHRASE_BYTES = 64,
+	TOKEN_RANDOM = 32,
+	TOKEN_BYTES = 43
+};
 
 bool random_bytes(uint8_t *ret, size_t len, struct err *e)
 {

@@ -15,7 +15,11 @@
 #include <unistd.h>
 
 #define MAGIC "vtpm-broker-root-1 "
-enum { MAGIC_BYTES = sizeof(MAGIC) - 1, KEY_TEXT = 43, LINE_BYTES = MAGIC_BYTES + KEY_TEXT + 1 };
+enum {
+	MAGIC_BYTES = sizeof(MAGIC) - 1,
+	KEY_TEXT = 43,
+	LINE_BYTES = MAGIC_BYTES + KEY_TEXT + 1
+};
 
 static void close_fd(const int *fd)
 {
@@ -34,7 +38,8 @@ static bool check_file(int fd, const char *path, struct err *e)
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_ROOT_KEY_BAD, "%s is not a regular file", path);
 	if (st.st_mode & 077)
-		return err_set(e, ERR_ROOT_KEY_BAD, "%s has mode %04o: others may read it", path,
+		return err_set(e, ERR_ROOT_KEY_BAD,
+			       "%s has mode %04o: others may read it", path,
 			       (unsigned)(st.st_mode & 07777));
 	if (st.st_uid != geteuid() && st.st_uid != 0)
 		return err_set(e, ERR_ROOT_KEY_BAD, "%s belongs to another user", path);
@@ -63,8 +68,8 @@ static bool read_line(int fd, const char *path, struct secret **ret, struct err 
 	return true;
 }
 
-static bool decode_line(const struct secret *line, const char *path, struct wrap_key **ret,
-			struct err *e)
+static bool decode_line(const struct secret *line, const char *path,
+			struct wrap_key **ret, struct err *e)
 {
 	struct view text = secret_view(line);
 	struct view key_text = { text.at + MAGIC_BYTES, KEY_TEXT };
@@ -82,7 +87,8 @@ static bool decode_line(const struct secret *line, const char *path, struct wrap
 
 bool rootkey_load(const char *path, struct wrap_key **ret, struct err *e)
 {
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	CLEANUP(close_fd)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	OWNED(secret) line = NULL;
 
 	if (fd < 0 && errno == ENOENT)
@@ -130,7 +136,7 @@ static bool write_whole(int fd, struct view text)
 /* Where a file goes: its directory and two names in it. */
 struct target {
 	const char *path; /* borrowed, for messages */
-	int dir;	  /* owned by the caller's scope */
+	int dir;          /* owned by the caller's scope */
 	char name[NAME_MAX + 1];
 	char temporary[64];
 };
@@ -151,13 +157,15 @@ static bool open_target(const char *path, struct target *t, struct err *e)
 		return err_set(e, ERR_INTERNAL, "a temporary name does not fit");
 	t->path = path;
 	t->dir = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return t->dir >= 0 || err_errno(e, ERR_IO, "cannot open the directory of %s", path);
+	return t->dir >= 0 ||
+	       err_errno(e, ERR_IO, "cannot open the directory of %s", path);
 }
 
 static bool write_temporary(const struct target *t, struct view text, struct err *e)
 {
-	CLEANUP(close_fd) int fd = openat(t->dir, t->temporary,
-					  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	CLEANUP(close_fd)
+	int fd = openat(t->dir, t->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0400);
 
 	if (fd < 0)
 		return err_errno(e, ERR_IO, "cannot write beside %s", t->path);
@@ -210,7 +218,8 @@ bool rootkey_id(const struct wrap_key *root, char ret[17], struct err *e)
 	if (!secret_new(LABEL + WRAP_KEY_BYTES, &text, e))
 		return false;
 	memcpy(secret_fill(text), label, LABEL);
-	memcpy(secret_fill(text) + LABEL, secret_view(wrap_key_secret(root)).at, WRAP_KEY_BYTES);
+	memcpy(secret_fill(text) + LABEL, secret_view(wrap_key_secret(root)).at,
+	       WRAP_KEY_BYTES);
 	if (!digest_sha256(secret_view(text), digest, e))
 		return false;
 	text_hex((struct view){ digest, 8 }, ret);

@@ -16,7 +16,8 @@
 
 MUST_CHECK bool rootkey_make(const char *path, struct wrap_key **ret, struct err *e);
 MUST_CHECK bool rootkey_load(const char *path, struct wrap_key **ret, struct err *e);
-MUST_CHECK bool rootkey_backup(const struct wrap_key *root, const char *path, struct err *e);
+MUST_CHECK bool rootkey_backup(const struct wrap_key *root, const char *path,
+			       struct err *e);
 /* A short name for a root key: hex of the first 8 bytes of SHA-256 over "root-id" and the key. */
 MUST_CHECK bool rootkey_id(const struct wrap_key *root, char ret[17], struct err *e);
 

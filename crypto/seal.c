@@ -12,10 +12,10 @@
 enum { IV_BYTES = 12, TAG_BYTES = 16 };
 
 struct sealer {
-	struct pkey *to;      /* owned: validated when it was read */
-	EVP_PKEY_CTX *maker;  /* owned: makes ephemeral keys, set up once */
-	EVP_CIPHER *gcm;      /* owned: fetched once */
-	EVP_CIPHER_CTX *ctx;  /* owned: reused */
+	struct pkey *to;     /* owned: validated when it was read */
+	EVP_PKEY_CTX *maker; /* owned: makes ephemeral keys, set up once */
+	EVP_CIPHER *gcm;     /* owned: fetched once */
+	EVP_CIPHER_CTX *ctx; /* owned: reused */
 	char kid[PKI_KID];
 };
 
@@ -49,8 +49,9 @@ void sealer_free(struct sealer *s)
 
 static bool is_b64url(const char *text, size_t least, size_t most)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789-_";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789-_";
 	size_t len = strlen(text);
 
 	return len >= least && len <= most && strspn(text, digits) == len;
@@ -61,11 +62,12 @@ static bool check_header(const struct seal_header *h, struct err *e)
 {
 	if (!is_b64url(h->nonce, SEAL_NONCE_MIN, sizeof(h->nonce) - 1))
 		return err_field(e, ERR_BAD_VALUE, "nonce",
-				 "a nonce has %d to %zu base64url characters", SEAL_NONCE_MIN,
-				 sizeof(h->nonce) - 1);
+				 "a nonce has %d to %zu base64url characters",
+				 SEAL_NONCE_MIN, sizeof(h->nonce) - 1);
 	if (!text_is_name(h->purpose, sizeof(h->purpose) - 1))
 		return err_field(e, ERR_BAD_VALUE, "purpose", "this is not a purpose");
-	if (!uuid_is_set(&h->instance) || !uuid_is_set(&h->secret) || !uuid_is_set(&h->attempt))
+	if (!uuid_is_set(&h->instance) || !uuid_is_set(&h->secret) ||
+	    !uuid_is_set(&h->attempt))
 		return err_set(e, ERR_INTERNAL, "a sealed header lacks an id");
 	return true;
 }
@@ -75,14 +77,16 @@ static bool add_header(const struct seal_header *h, const struct ecdh_point *epk
 {
 	char text[1024];
 
-	if (!text_format(text, sizeof(text),
-			 "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"typ\":\"" SEAL_TYP "\","
-			 "\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"},"
-			 "\"kid\":\"%s\",\"instance\":\"%s\",\"secret\":\"%s\","
-			 "\"version\":%" PRId64 ",\"purpose\":\"%s\",\"epoch\":%" PRId64 ","
-			 "\"attempt\":\"%s\",\"nonce\":\"%s\"}",
-			 epk->x, epk->y, h->kid, h->instance.text, h->secret.text, h->version,
-			 h->purpose, h->epoch, h->attempt.text, h->nonce))
+	if (!text_format(
+		    text, sizeof(text),
+		    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"typ\":\"" SEAL_TYP "\","
+		    "\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}"
+		    ","
+		    "\"kid\":\"%s\",\"instance\":\"%s\",\"secret\":\"%s\","
+		    "\"version\":%" PRId64 ",\"purpose\":\"%s\",\"epoch\":%" PRId64 ","
+		    "\"attempt\":\"%s\",\"nonce\":\"%s\"}",
+		    epk->x, epk->y, h->kid, h->instance.text, h->secret.text, h->version,
+		    h->purpose, h->epoch, h->attempt.text, h->nonce))
 		return err_set(e, ERR_INTERNAL, "a sealed header does not fit");
 	buf_add_b64url(ret, (struct view){ (const uint8_t *)text, strlen(text) });
 	return true;

@@ -32,13 +32,15 @@ struct seal_header {
 
 struct sealer;
 
-MUST_CHECK bool sealer_new(const struct pkey *recipient, struct sealer **ret, struct err *e);
+MUST_CHECK bool sealer_new(const struct pkey *recipient, struct sealer **ret,
+			   struct err *e);
 void sealer_free(struct sealer *s);
 /* header->kid is filled in by the sealer. Appends the compact form to ret. */
-MUST_CHECK bool seal_jwe(struct sealer *s, struct seal_header *header, const struct secret *plain,
-			 struct buf *ret, struct err *e);
-MUST_CHECK bool open_jwe(const struct pkey *own, struct view compact, struct seal_header *ret_header,
-			 struct secret **ret, struct err *e);
+MUST_CHECK bool seal_jwe(struct sealer *s, struct seal_header *header,
+			 const struct secret *plain, struct buf *ret, struct err *e);
+MUST_CHECK bool open_jwe(const struct pkey *own, struct view compact,
+			 struct seal_header *ret_header, struct secret **ret,
+			 struct err *e);
 DEFINE_DROP(sealer)
 
 #endif

@@ -17,13 +17,15 @@ static bool raw_from_der(struct view der, uint8_t ret[RAW_BYTES])
 	const uint8_t *at = der.at;
 	ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
 	bool ok = pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), ret, RAW_BYTES / 2) > 0 &&
-		  BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret + RAW_BYTES / 2, RAW_BYTES / 2) > 0;
+		  BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret + RAW_BYTES / 2,
+			       RAW_BYTES / 2) > 0;
 
 	ECDSA_SIG_free(pair);
 	return ok;
 }
 
-static bool der_from_raw(const uint8_t raw[RAW_BYTES], uint8_t ret[DER_MAX], size_t *ret_len)
+static bool der_from_raw(const uint8_t raw[RAW_BYTES], uint8_t ret[DER_MAX],
+			 size_t *ret_len)
 {
 	ECDSA_SIG *pair = ECDSA_SIG_new();
 	BIGNUM *r = BN_bin2bn(raw, RAW_BYTES / 2, NULL);
@@ -61,7 +63,8 @@ static void add_json(struct buf *ret, const struct buf *json)
 	if (json->failed)
 		ret->failed = true;
 	else
-		buf_add_b64url(ret, (struct view){ (const uint8_t *)json->at, json->len });
+		buf_add_b64url(ret,
+			       (struct view){ (const uint8_t *)json->at, json->len });
 }
 
 static void add_header(const char *kid, struct buf *ret)
@@ -115,9 +118,11 @@ bool lease_sign(const struct pkey *statement, const struct lease *l, struct buf 
 
 static bool read_lease(struct view part, struct lease *ret, struct err *e)
 {
-#define FIELD(name, type, min, max)                                                        \
-	{ #name, type, offsetof(struct lease, name), sizeof(((struct lease *)NULL)->name), \
-	  0, min, max, true }
+#define FIELD(name, type, min, max)                                             \
+	{                                                                       \
+#name, type, offsetof(struct lease, name),                      \
+			sizeof(((struct lease *)NULL)->name), 0, min, max, true \
+	}
 	static const struct json_field fields[] = {
 		FIELD(host, FIELD_TEXT, PKI_HASH_HEX - 1, PKI_HASH_HEX - 1),
 		FIELD(instance, FIELD_UUID, 0, 0),
@@ -158,7 +163,8 @@ bool lease_check(const struct pkey *statement, struct view compact, struct lease
 		return false;
 	text = (struct view){ compact.at, parts[HEADER].len + 1 + parts[PAYLOAD].len };
 	if (!is_signed_by(statement, text, parts[SIGNATURE]))
-		return evp_failed(e, ERR_BAD_SEALED, "a lease is not signed by the broker");
+		return evp_failed(e, ERR_BAD_SEALED,
+				  "a lease is not signed by the broker");
 	if (!read_lease(parts[PAYLOAD], &lease, e))
 		return false;
 	*ret = lease;

@@ -22,7 +22,9 @@ struct lease {
 	int64_t ends_us;
 };
 
-MUST_CHECK bool lease_sign(const struct pkey *statement, const struct lease *l, struct buf *ret, struct err *e);
-MUST_CHECK bool lease_check(const struct pkey *statement, struct view compact, struct lease *ret, struct err *e);
+MUST_CHECK bool lease_sign(const struct pkey *statement, const struct lease *l,
+			   struct buf *ret, struct err *e);
+MUST_CHECK bool lease_check(const struct pkey *statement, struct view compact,
+			    struct lease *ret, struct err *e);
 
 #endif

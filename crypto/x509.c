@@ -31,7 +31,8 @@ X509_REQ *x509_req_from_pem(const char *pem)
 bool x509_set_name(X509_NAME *name, const char *common_name)
 {
 	return X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
-					  (const unsigned char *)common_name, -1, -1, 0) == 1;
+					  (const unsigned char *)common_name, -1, -1,
+					  0) == 1;
 }
 
 bool x509_common_name(const X509_NAME *name, char *ret, size_t cap)
@@ -81,7 +82,8 @@ bool x509_facts(const X509 *cert, struct cert_facts *ret, struct err *e)
 
 	if (!key_hash(cert, facts.key_hash, e))
 		return false;
-	if (!x509_common_name(X509_get_subject_name(cert), facts.name, sizeof(facts.name)) ||
+	if (!x509_common_name(X509_get_subject_name(cert), facts.name,
+			      sizeof(facts.name)) ||
 	    !text_is_display(facts.name, sizeof(facts.name)) ||
 	    !time_us(X509_get0_notBefore(cert), &facts.not_before_us) ||
 	    !time_us(X509_get0_notAfter(cert), &facts.not_after_us))

@@ -38,11 +38,12 @@ static bool seal(struct sealed *s)
 	struct err e = { 0 };
 
 	return wrap_key_new(&s->key, &e) && random_secret(PLAIN, &s->plain, &e) &&
-	       envelope_seal(s->key, &base, s->plain, s->bytes, sizeof(s->bytes), &s->len, &e);
+	       envelope_seal(s->key, &base, s->plain, s->bytes, sizeof(s->bytes), &s->len,
+			     &e);
 }
 
-static bool opens(const struct wrap_key *k, const struct envelope_binding *b, struct view sealed,
-		  const struct secret *want)
+static bool opens(const struct wrap_key *k, const struct envelope_binding *b,
+		  struct view sealed, const struct secret *want)
 {
 	OWNED(secret) got = NULL;
 	struct err e = { 0 };
@@ -73,9 +74,13 @@ static struct envelope_binding changed(const struct envelope_binding *change)
 
 static void test_bindings(const struct sealed *s)
 {
-	static const struct { const char *says; struct envelope_binding change; } rows[] = {
+	static const struct {
+		const char *says;
+		struct envelope_binding change;
+	} rows[] = {
 		{ "a secret does not open as a key", { .kind = "key" } },
-		{ "nor under another id", { .id = "2f1b2c3d-0001-4000-8000-00000000000c" } },
+		{ "nor under another id",
+		  { .id = "2f1b2c3d-0001-4000-8000-00000000000c" } },
 		{ "nor as another version", { .version = 2 } },
 		{ "nor for another instance",
 		  { .instance = "2f1b2c3d-0001-4000-8000-00000000000c" } },
@@ -91,7 +96,8 @@ static void test_bindings(const struct sealed *s)
 	};
 	struct view sealed = { s->bytes, s->len };
 
-	check("a secret opens under its own binding", opens(s->key, &base, sealed, s->plain));
+	check("a secret opens under its own binding",
+	      opens(s->key, &base, sealed, s->plain));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct envelope_binding b = changed(&rows[i].change);
 
@@ -108,7 +114,8 @@ static void test_bytes(struct sealed *s)
 	for (size_t i = 0; i < s->len; i++) {
 		for (unsigned bit = 0; bit < 8; bit++) {
 			s->bytes[i] = (uint8_t)(s->bytes[i] ^ 1u << bit);
-			any |= opens(s->key, &base, (struct view){ s->bytes, s->len }, s->plain);
+			any |= opens(s->key, &base, (struct view){ s->bytes, s->len },
+				     s->plain);
 			s->bytes[i] = (uint8_t)(s->bytes[i] ^ 1u << bit);
 		}
 	}
@@ -133,7 +140,8 @@ static void test_lengths(const struct wrap_key *key)
 
 		check("values of every length come back",
 		      random_secret(lens[i], &plain, &e) &&
-			      envelope_seal(key, &base, plain, bytes, sizeof(bytes), &len, &e) &&
+			      envelope_seal(key, &base, plain, bytes, sizeof(bytes), &len,
+					    &e) &&
 			      len == lens[i] + ENVELOPE_OVERHEAD &&
 			      opens(key, &base, (struct view){ bytes, len }, plain));
 		check("an envelope that does not fit is refused",
@@ -158,8 +166,10 @@ static void test_fresh(const struct sealed *s)
 /* root -> project -> secret; no step opens with the key of another. */
 static void test_hierarchy(const struct sealed *s)
 {
-	const struct envelope_binding of_project = { .kind = "project-key", .project = "p1" };
-	const struct envelope_binding of_other = { .kind = "project-key", .project = "p2" };
+	const struct envelope_binding of_project = { .kind = "project-key",
+						     .project = "p1" };
+	const struct envelope_binding of_other = { .kind = "project-key",
+						   .project = "p2" };
 	OWNED(wrap_key) root = NULL;
 	OWNED(wrap_key) back = NULL;
 	uint8_t bytes[WRAP_KEY_BYTES + ENVELOPE_OVERHEAD];
@@ -169,7 +179,8 @@ static void test_hierarchy(const struct sealed *s)
 
 	check("a project key is wrapped",
 	      wrap_key_new(&root, &e) &&
-		      envelope_wrap(root, &of_project, s->key, bytes, sizeof(bytes), &len, &e) &&
+		      envelope_wrap(root, &of_project, s->key, bytes, sizeof(bytes), &len,
+				    &e) &&
 		      len == sizeof(bytes));
 	check("it does not unwrap as another project's",
 	      !envelope_unwrap(root, &of_other, wrapped, &back, &e) &&
@@ -177,13 +188,13 @@ static void test_hierarchy(const struct sealed *s)
 	check("it does not unwrap under itself",
 	      !envelope_unwrap(s->key, &of_project, wrapped, &back, &e));
 	check("a secret is no key",
-	      !envelope_unwrap(s->key, &base, (struct view){ s->bytes, s->len }, &back, &e));
+	      !envelope_unwrap(s->key, &base, (struct view){ s->bytes, s->len }, &back,
+			       &e));
 	check("unwrapped it opens what it sealed",
 	      envelope_unwrap(root, &of_project, wrapped, &back, &e) &&
 		      secret_equal(wrap_key_secret(back), wrap_key_secret(s->key)) &&
 		      opens(back, &base, (struct view){ s->bytes, s->len }, s->plain));
-	check("a wrapping key has 32 bytes",
-	      !wrap_key_from(s->plain, &back, &e));
+	check("a wrapping key has 32 bytes", !wrap_key_from(s->plain, &back, &e));
 }
 
 int main(void)

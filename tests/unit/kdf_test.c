@@ -8,8 +8,8 @@
 
 /* RFC 7518, appendix C: Z of its section C, apu "Alice", apv "Bob", A128GCM. */
 static const uint8_t rfc_z[] = {
-	158, 86, 217, 29, 129, 113, 53, 211, 114, 131, 66, 131, 191, 132, 38, 156,
-	251, 49, 110, 163, 218, 128, 106, 72, 246, 218, 167, 121, 140, 254, 144, 196,
+	158, 86, 217, 29,  129, 113, 53,  211, 114, 131, 66,  131, 191, 132, 38,  156,
+	251, 49, 110, 163, 218, 128, 106, 72,  246, 218, 167, 121, 140, 254, 144, 196,
 };
 
 static struct view view_of(const char *text)
@@ -29,7 +29,8 @@ int main(void)
 
 	check("a key is derived", kdf_concat(&in, key, 16, &e));
 	text_b64url((struct view){ key, 16 }, coded);
-	check("it is the key of RFC 7518, appendix C", strcmp(coded, "VqqN6vgjbSBcIijNcacQGg") == 0);
+	check("it is the key of RFC 7518, appendix C",
+	      strcmp(coded, "VqqN6vgjbSBcIijNcacQGg") == 0);
 	in.apv = view_of("Bo");
 	check("another party, another key",
 	      kdf_concat(&in, other, 16, &e) && memcmp(key, other, 16) != 0);

@@ -35,10 +35,12 @@ static void test_text(void)
 	      strcmp(line + 20, " info released instance=i-1 host=h1\n") == 0);
 	written(LOG_TEXT, LOG_LEVEL_WARN, "x\n2026-01-01T00:00:00Z error forged", line,
 		sizeof(line));
-	check("a peer cannot forge a line", strchr(line, '\n') == line + strlen(line) - 1 &&
-						    strstr(line, "\\x0a") != NULL);
+	check("a peer cannot forge a line",
+	      strchr(line, '\n') == line + strlen(line) - 1 &&
+		      strstr(line, "\\x0a") != NULL);
 	written(LOG_TEXT, LOG_LEVEL_INFO, "x\x1b[31m", line, sizeof(line));
-	check("a peer cannot colour the terminal", !strchr(line, 0x1b) && strstr(line, "\\x1b"));
+	check("a peer cannot colour the terminal",
+	      !strchr(line, 0x1b) && strstr(line, "\\x1b"));
 	written(LOG_TEXT, LOG_LEVEL_INFO, "a b=\"c", line, sizeof(line));
 	check("a value with spaces stays one value",
 	      strstr(line, "instance=\"a b=\\x22c\" host=h1") != NULL);
@@ -60,9 +62,10 @@ static void test_json(void)
 	check("a JSON line is JSON whatever it says",
 	      json_parse((struct view){ (uint8_t *)line, len }, &j, &e));
 	check("a JSON line is one line", strchr(line, '\n') == line + len - 1);
-	check("its value comes back", j && strcmp(json_get_text(j, "instance"),
-						  "a\"b\n\xef\xbf\xbd") == 0);
-	check("its level is a word", j && strcmp(json_get_text(j, "level"), "error") == 0);
+	check("its value comes back",
+	      j && strcmp(json_get_text(j, "instance"), "a\"b\n\xef\xbf\xbd") == 0);
+	check("its level is a word",
+	      j && strcmp(json_get_text(j, "level"), "error") == 0);
 }
 
 static void test_err(void)
@@ -83,7 +86,8 @@ static void test_err(void)
 	}
 	line[n > 0 ? n : 0] = '\0';
 	check("a failure is logged with code, cause and field",
-	      strstr(line, "code=bad_value cause=\"put host: too odd\" field=name") != NULL);
+	      strstr(line, "code=bad_value cause=\"put host: too odd\" field=name") !=
+		      NULL);
 	log_event(NULL, LOG_LEVEL_ERROR, "nothing", NULL);
 	check("no log is quiet", true);
 }

@@ -54,7 +54,8 @@ static void test_fields(struct mac *m, struct mac *other)
 	add_row(m, "placement", "i1", 7);
 	check("a row has a MAC", mac_end(m, base, &e));
 	add_row(m, "placement", "i1", 7);
-	check("the same row has the same MAC", mac_end(m, again, &e) && mac_equal(base, again));
+	check("the same row has the same MAC",
+	      mac_end(m, again, &e) && mac_equal(base, again));
 	add_row(other, "placement", "i1", 7);
 	check("another key gives another MAC",
 	      mac_end(other, changed, &e) && !mac_equal(base, changed));
@@ -62,7 +63,8 @@ static void test_fields(struct mac *m, struct mac *other)
 	check("another generation, another MAC",
 	      mac_end(m, changed, &e) && !mac_equal(base, changed));
 	add_row(m, "grant", "i1", 7);
-	check("another table, another MAC", mac_end(m, changed, &e) && !mac_equal(base, changed));
+	check("another table, another MAC",
+	      mac_end(m, changed, &e) && !mac_equal(base, changed));
 	add_row(m, "placemen", "ti1", 7);
 	check("a moved boundary, another MAC",
 	      mac_end(m, changed, &e) && !mac_equal(base, changed));
@@ -74,7 +76,8 @@ static void test_fields(struct mac *m, struct mac *other)
 	mac_add_text(m, "placement");
 	mac_add_text(m, "i1");
 	mac_add_bytes(m, (struct view){ (const uint8_t *)"\0\0\0\0\0\0\0\7", 8 });
-	check("bytes are not a number", mac_end(m, changed, &e) && !mac_equal(base, changed));
+	check("bytes are not a number",
+	      mac_end(m, changed, &e) && !mac_equal(base, changed));
 }
 
 /* FIPS 180-2, appendix B.1. */
@@ -88,8 +91,8 @@ static void test_digest(void)
 	      digest_sha256((struct view){ (const uint8_t *)"abc", 3 }, digest, &e));
 	text_hex((struct view){ digest, sizeof(digest) }, hex);
 	check("SHA-256 of abc is the published one",
-	      strcmp(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad") ==
-		      0);
+	      strcmp(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015"
+			  "ad") == 0);
 }
 
 static void *churn(void *arg)
@@ -127,7 +130,8 @@ int main(void)
 	OWNED(mac) other = NULL;
 	struct err e = { 0 };
 
-	if (check("keys are set up", one && two && mac_new(one, &m, &e) && mac_new(two, &other, &e))) {
+	if (check("keys are set up",
+		  one && two && mac_new(one, &m, &e) && mac_new(two, &other, &e))) {
 		test_form(m);
 		test_fields(m, other);
 		test_threads(one);

@@ -27,12 +27,14 @@ int main(void)
 	check("random bytes differ", random_bytes(x, sizeof(x), &e) &&
 					     random_bytes(y, sizeof(y), &e) &&
 					     memcmp(x, y, sizeof(x)) != 0);
-	check("random secrets differ", random_secret(32, &a, &e) && random_secret(32, &b, &e) &&
+	check("random secrets differ", random_secret(32, &a, &e) &&
+					       random_secret(32, &b, &e) &&
 					       !secret_equal(a, b));
 	check("a passphrase has 64 characters",
 	      random_passphrase(&pass, &e) && secret_len(pass) == 64);
 	check("of the base64 alphabet", only(secret_view(pass), ALNUM "+/"));
-	check("a token has 43 characters", random_token(&token, &e) && secret_len(token) == 43);
+	check("a token has 43 characters",
+	      random_token(&token, &e) && secret_len(token) == 43);
 	check("of the base64url alphabet", only(secret_view(token), ALNUM "-_"));
 	return done();
 }

@@ -43,27 +43,34 @@ static enum err_kind load(const char *path)
 
 static void test_refusals(void)
 {
-	static const struct { const char *says, *text; mode_t mode; enum err_kind want; } rows[] = {
+	static const struct {
+		const char *says, *text;
+		mode_t mode;
+		enum err_kind want;
+	} rows[] = {
 		{ "a key of the documented form is taken", GOOD "\n", 0400, ERR_NONE },
 		{ "its owner may write it", GOOD "\n", 0600, ERR_NONE },
-		{ "a key that all may read is refused", GOOD "\n", 0644, ERR_ROOT_KEY_BAD },
-		{ "a key that the group may read is refused", GOOD "\n", 0440, ERR_ROOT_KEY_BAD },
-		{ "a key that others may write is refused", GOOD "\n", 0402, ERR_ROOT_KEY_BAD },
+		{ "a key that all may read is refused", GOOD "\n", 0644,
+		  ERR_ROOT_KEY_BAD },
+		{ "a key that the group may read is refused", GOOD "\n", 0440,
+		  ERR_ROOT_KEY_BAD },
+		{ "a key that others may write is refused", GOOD "\n", 0402,
+		  ERR_ROOT_KEY_BAD },
 		{ "an empty file is refused", "", 0400, ERR_ROOT_KEY_BAD },
 		{ "a short key is refused", "vtpm-broker-root-1 AAECAw\n", 0400,
 		  ERR_ROOT_KEY_BAD },
 		{ "a long key is refused", GOOD "8\n", 0400, ERR_ROOT_KEY_BAD },
 		{ "two lines are refused", GOOD "\n\n", 0400, ERR_ROOT_KEY_BAD },
 		{ "another form's number is refused",
-		  "vtpm-broker-root-2 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n", 0400,
-		  ERR_ROOT_KEY_BAD },
+		  "vtpm-broker-root-2 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n",
+		  0400, ERR_ROOT_KEY_BAD },
 		{ "a missing newline is refused", GOOD "A", 0400, ERR_ROOT_KEY_BAD },
 		{ "other characters are refused",
-		  "vtpm-broker-root-1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh+\n", 0400,
-		  ERR_ROOT_KEY_BAD },
+		  "vtpm-broker-root-1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh+\n",
+		  0400, ERR_ROOT_KEY_BAD },
 		{ "stray bits are refused",
-		  "vtpm-broker-root-1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9\n", 0400,
-		  ERR_ROOT_KEY_BAD },
+		  "vtpm-broker-root-1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9\n",
+		  0400, ERR_ROOT_KEY_BAD },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -77,19 +84,24 @@ static void test_odd_files(void)
 {
 	char target[128];
 
-	check("a missing key is told from a bad one", load(path_of("none")) == ERR_ROOT_KEY_MISSING);
+	check("a missing key is told from a bad one",
+	      load(path_of("none")) == ERR_ROOT_KEY_MISSING);
 	check("a target is written",
 	      text_copy(target, sizeof(target), file_with("target", GOOD "\n", 0400)));
-	check("a symbolic link is refused", symlink(target, path_of("link")) == 0 &&
-						    load(path_of("link")) == ERR_ROOT_KEY_BAD);
+	check("a symbolic link is refused",
+	      symlink(target, path_of("link")) == 0 &&
+		      load(path_of("link")) == ERR_ROOT_KEY_BAD);
 	check("a directory is refused", load(dir) == ERR_ROOT_KEY_BAD);
 	check("a pipe is refused, and nobody waits for it",
-	      mkfifo(path_of("pipe"), 0400) == 0 && load(path_of("pipe")) == ERR_ROOT_KEY_BAD);
+	      mkfifo(path_of("pipe"), 0400) == 0 &&
+		      load(path_of("pipe")) == ERR_ROOT_KEY_BAD);
 	if (geteuid() == 0)
 		check("a key that another user owns is refused",
-		      chown(target, 65534, 65534) == 0 && load(target) == ERR_ROOT_KEY_BAD);
+		      chown(target, 65534, 65534) == 0 &&
+			      load(target) == ERR_ROOT_KEY_BAD);
 	else
-		skip("a key that another user owns is refused", "only root can give files away");
+		skip("a key that another user owns is refused",
+		     "only root can give files away");
 	unlink(path_of("link"));
 	unlink(path_of("pipe"));
 	unlink(target);
@@ -106,22 +118,26 @@ static void test_make(void)
 
 	check("a key is made", rootkey_make(path_of("root"), &made, &e));
 	check("its file has mode 0400 and one name",
-	      stat(path_of("root"), &st) == 0 && (st.st_mode & 07777) == 0400 && st.st_nlink == 1);
+	      stat(path_of("root"), &st) == 0 && (st.st_mode & 07777) == 0400 &&
+		      st.st_nlink == 1);
 	check("the file holds that key",
 	      rootkey_load(path_of("root"), &loaded, &e) &&
 		      secret_equal(wrap_key_secret(made), wrap_key_secret(loaded)));
-	check("it is never written over",
-	      !rootkey_make(path_of("root"), &second, &e) && e.kind == ERR_EXISTS_DIFFERENT);
-	check("a backup is the same key",
-	      rootkey_backup(made, path_of("backup"), &e) && load(path_of("backup")) == ERR_NONE);
+	check("it is never written over", !rootkey_make(path_of("root"), &second, &e) &&
+						  e.kind == ERR_EXISTS_DIFFERENT);
+	check("a backup is the same key", rootkey_backup(made, path_of("backup"), &e) &&
+						  load(path_of("backup")) == ERR_NONE);
 	check("a backup is not written over either",
-	      !rootkey_backup(made, path_of("backup"), &e) && e.kind == ERR_EXISTS_DIFFERENT);
+	      !rootkey_backup(made, path_of("backup"), &e) &&
+		      e.kind == ERR_EXISTS_DIFFERENT);
 	check("a directory that is not there is named",
 	      !rootkey_backup(made, path_of("no/such"), &e) && e.kind == ERR_IO);
 	check("a key has a short name", rootkey_id(made, id, &e) && strlen(id) == 16 &&
-						rootkey_id(loaded, same, &e) && strcmp(id, same) == 0);
+						rootkey_id(loaded, same, &e) &&
+						strcmp(id, same) == 0);
 	check("another key has another", wrap_key_new(&second, &e) &&
-						 rootkey_id(second, other, &e) && strcmp(id, other) != 0);
+						 rootkey_id(second, other, &e) &&
+						 strcmp(id, other) != 0);
 	unlink(path_of("root"));
 	unlink(path_of("backup"));
 }

@@ -43,7 +43,8 @@ static int lock_nothing(UNUSED void *arg)
 	struct secret *s = NULL;
 	struct err e = { 0 };
 
-	if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+	if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 ||
+	    (geteuid() == 0 && setuid(65534) != 0))
 		return 2;
 	if (secret_new(16, &s, &e))
 		return 3;
@@ -60,7 +61,8 @@ static void test_refusals(void)
 	check("an empty secret is refused",
 	      !secret_new(0, &s, &e) && e.kind == ERR_BAD_SECRET_LENGTH && !s);
 	check("a secret above SECRET_MAX is refused",
-	      !secret_new(SECRET_MAX + 1, &s, &e) && e.kind == ERR_BAD_SECRET_LENGTH && !s);
+	      !secret_new(SECRET_MAX + 1, &s, &e) && e.kind == ERR_BAD_SECRET_LENGTH &&
+		      !s);
 	check("the largest secret is taken", secret_new(SECRET_MAX, &s, &e));
 	secret_free(s);
 	secret_free(NULL);
@@ -75,24 +77,30 @@ static void test_bytes(void)
 	OWNED(secret) c = NULL;
 	struct err e = { 0 };
 
-	check("a secret keeps its bytes", a && secret_len(a) == sizeof(value) &&
-						  memcmp(secret_view(a).at, value, sizeof(value)) == 0);
+	check("a secret keeps its bytes",
+	      a && secret_len(a) == sizeof(value) &&
+		      memcmp(secret_view(a).at, value, sizeof(value)) == 0);
 	check("equal secrets are equal", secret_equal(a, b));
 	secret_fill(b)[5] ^= 1;
 	check("one flipped bit makes another secret", !secret_equal(a, b));
-	check("a truncated secret is shorter", secret_truncate(b, 5) && secret_len(b) == 5);
-	check("what was cut off is wiped", secret_fill(b)[6] == 0 && secret_fill(b)[40] == 0);
+	check("a truncated secret is shorter",
+	      secret_truncate(b, 5) && secret_len(b) == 5);
+	check("what was cut off is wiped",
+	      secret_fill(b)[6] == 0 && secret_fill(b)[40] == 0);
 	check("a secret does not grow", !secret_truncate(b, 6));
 	check("a secret does not become empty", !secret_truncate(b, 0));
 	check("secrets of other lengths differ", !secret_equal(a, b));
-	check("no secret equals none", !secret_equal(a, NULL) && !secret_equal(NULL, NULL));
-	check("a new secret is zero", secret_new(100, &c, &e) && secret_view(c).at[99] == 0);
+	check("no secret equals none",
+	      !secret_equal(a, NULL) && !secret_equal(NULL, NULL));
+	check("a new secret is zero",
+	      secret_new(100, &c, &e) && secret_view(c).at[99] == 0);
 }
 
 static void test_wiped_when_freed(void)
 {
 	struct secret *s = new_value();
-	const uint8_t *at = secret_view(s).at; /* the slab stays mapped: this may be read */
+	const uint8_t *at =
+		secret_view(s).at; /* the slab stays mapped: this may be read */
 	bool wiped = true;
 
 	secret_free(s);
@@ -150,7 +158,8 @@ static void test_hidden(void)
 	check("the parent still reads its value", reads_zero(s) == 1);
 	check("a guard page ends the slab", in_child(reads_over_the_end, s) != 1 &&
 						    in_child(reads_over_the_end, s) != 2);
-	check("the kernel knows the mapping", vm_flags(secret_view(s).at, flags, sizeof(flags)));
+	check("the kernel knows the mapping",
+	      vm_flags(secret_view(s).at, flags, sizeof(flags)));
 	check("its pages are left out of core dumps", strstr(flags, " dd") != NULL);
 	check("its pages are locked", strstr(flags, " lo") != NULL);
 	check("its pages are wiped on fork", strstr(flags, " wf") != NULL);

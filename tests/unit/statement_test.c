@@ -23,26 +23,31 @@ static bool is_good(const struct pkey *key, const char *text, size_t len)
 {
 	struct lease lease = { 0 };
 	struct err e = { 0 };
-	bool ok = lease_check(key, (struct view){ (const uint8_t *)text, len }, &lease, &e);
+	bool ok =
+		lease_check(key, (struct view){ (const uint8_t *)text, len }, &lease, &e);
 
 	if (!ok)
 		assert(e.kind == ERR_BAD_SEALED && lease.version == 0);
 	return ok;
 }
 
-static void test_round_trip(const struct pkey *key, const struct pkey *other, struct buf *jws)
+static void test_round_trip(const struct pkey *key, const struct pkey *other,
+			    struct buf *jws)
 {
 	struct lease lease = { 0 };
 	struct err e = { 0 };
 	bool any = false;
 
 	check("a lease is signed", lease_sign(key, &given, jws, &e));
-	check("it verifies", lease_check(key, (struct view){ (uint8_t *)jws->at, jws->len }, &lease,
-					 &e));
+	check("it verifies",
+	      lease_check(key, (struct view){ (uint8_t *)jws->at, jws->len }, &lease,
+			  &e));
 	check("it says what was signed",
-	      strcmp(lease.host, HOST) == 0 && uuid_equal(&lease.instance, &given.instance) &&
+	      strcmp(lease.host, HOST) == 0 &&
+		      uuid_equal(&lease.instance, &given.instance) &&
 		      lease.version == 3 && lease.epoch == 7 &&
-		      lease.issued_us == given.issued_us && lease.ends_us == given.ends_us);
+		      lease.issued_us == given.issued_us &&
+		      lease.ends_us == given.ends_us);
 	check("another key's lease is refused", !is_good(other, jws->at, jws->len));
 	for (size_t i = 0; i < jws->len; i++) {
 		jws->at[i] = (char)(jws->at[i] ^ 1);
@@ -79,32 +84,41 @@ static bool odd_is_good(const struct pkey *key, const char *header, const char *
 	return is_good(key, text.at, text.len);
 }
 
-#define PAYLOAD                                                                            \
-	"{\"host\":\"" HOST "\",\"instance\":\"2f1b2c3d-0001-4000-8000-00000000000a\","    \
+#define PAYLOAD                                                                         \
+	"{\"host\":\"" HOST "\",\"instance\":\"2f1b2c3d-0001-4000-8000-00000000000a\"," \
 	"\"version\":3,\"epoch\":7,\"issued_us\":1,\"ends_us\":2}"
 
 static void test_odd(const struct pkey *key)
 {
-	static const struct { const char *says, *header, *payload; bool good; } rows[] = {
-		{ "a lease made by hand verifies", "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\"}",
-		  PAYLOAD, true },
-		{ "another algorithm is refused", "{\"alg\":\"none\",\"typ\":\"vtpm-lease\"}",
-		  PAYLOAD, false },
+	static const struct {
+		const char *says, *header, *payload;
+		bool good;
+	} rows[] = {
+		{ "a lease made by hand verifies",
+		  "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\"}", PAYLOAD, true },
+		{ "another algorithm is refused",
+		  "{\"alg\":\"none\",\"typ\":\"vtpm-lease\"}", PAYLOAD, false },
 		{ "a symmetric algorithm is refused",
 		  "{\"alg\":\"HS256\",\"typ\":\"vtpm-lease\"}", PAYLOAD, false },
 		{ "another statement of the same key is no lease",
 		  "{\"alg\":\"ES256\",\"typ\":\"vtpm-checkpoint\"}", PAYLOAD, false },
 		{ "no type is no lease", "{\"alg\":\"ES256\"}", PAYLOAD, false },
 		{ "critical extensions are refused",
-		  "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\",\"crit\":[\"b64\"],\"b64\":false}",
+		  "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\",\"crit\":[\"b64\"],\"b64\":"
+		  "false}",
 		  PAYLOAD, false },
-		{ "a lease without an end is refused", "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\"}",
-		  "{\"host\":\"" HOST "\",\"instance\":\"2f1b2c3d-0001-4000-8000-00000000000a\","
-		  "\"version\":3,\"epoch\":7,\"issued_us\":1}", false },
+		{ "a lease without an end is refused",
+		  "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\"}",
+		  "{\"host\":\"" HOST
+		  "\",\"instance\":\"2f1b2c3d-0001-4000-8000-00000000000a\","
+		  "\"version\":3,\"epoch\":7,\"issued_us\":1}",
+		  false },
 		{ "a lease for half a host is refused",
 		  "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\"}",
-		  "{\"host\":\"01\",\"instance\":\"2f1b2c3d-0001-4000-8000-00000000000a\","
-		  "\"version\":3,\"epoch\":7,\"issued_us\":1,\"ends_us\":2}", false },
+		  "{\"host\":\"01\",\"instance\":\"2f1b2c3d-0001-4000-8000-"
+		  "00000000000a\","
+		  "\"version\":3,\"epoch\":7,\"issued_us\":1,\"ends_us\":2}",
+		  false },
 		{ "a payload that is no JSON is refused",
 		  "{\"alg\":\"ES256\",\"typ\":\"vtpm-lease\"}", "lease", false },
 	};

@@ -13,9 +13,15 @@ static struct view view_of(const char *text)
 /* RFC 4648, section 10, without the padding. */
 static void test_b64url_vectors(void)
 {
-	static const struct { const char *plain, *coded; } rows[] = {
-		{ "", "" },	     { "f", "Zg" },	    { "fo", "Zm8" },
-		{ "foo", "Zm9v" },   { "foob", "Zm9vYg" }, { "fooba", "Zm9vYmE" },
+	static const struct {
+		const char *plain, *coded;
+	} rows[] = {
+		{ "", "" },
+		{ "f", "Zg" },
+		{ "fo", "Zm8" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg" },
+		{ "fooba", "Zm9vYmE" },
 		{ "foobar", "Zm9vYmFy" },
 	};
 
@@ -36,7 +42,9 @@ static void test_b64url_vectors(void)
 
 static void test_b64url_refusals(void)
 {
-	static const struct { const char *says, *text; } rows[] = {
+	static const struct {
+		const char *says, *text;
+	} rows[] = {
 		{ "padding is refused", "Zg==" },
 		{ "the other alphabet is refused: +", "ab+d" },
 		{ "the other alphabet is refused: /", "ab/d" },
@@ -52,9 +60,12 @@ static void test_b64url_refusals(void)
 	size_t len;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		check(rows[i].says, !text_unb64url(view_of(rows[i].text), out, sizeof(out), &len));
-	check("what does not fit is refused", !text_unb64url(view_of("Zm9vYmFy"), out, 5, &len));
-	check("what just fits is taken", text_unb64url(view_of("Zm9vYmFy"), out, 6, &len));
+		check(rows[i].says,
+		      !text_unb64url(view_of(rows[i].text), out, sizeof(out), &len));
+	check("what does not fit is refused",
+	      !text_unb64url(view_of("Zm9vYmFy"), out, 5, &len));
+	check("what just fits is taken",
+	      text_unb64url(view_of("Zm9vYmFy"), out, 6, &len));
 }
 
 static void test_b64url_all_bytes(void)
@@ -91,10 +102,13 @@ static void test_hex(void)
 
 static void test_utf8(void)
 {
-	static const struct { const char *says, *text; bool ok; } rows[] = {
+	static const struct {
+		const char *says, *text;
+		bool ok;
+	} rows[] = {
 		{ "ASCII is UTF-8", "plain", true },
-		{ "two, three and four bytes are UTF-8", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91",
-		  true },
+		{ "two, three and four bytes are UTF-8",
+		  "\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91", true },
 		{ "a lone continuation is not", "\x80", false },
 		{ "an overlong slash is not", "\xc0\xaf", false },
 		{ "an overlong euro sign is not", "\xf0\x82\x82\xac", false },
@@ -107,17 +121,20 @@ static void test_utf8(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check(rows[i].says, text_is_utf8(view_of(rows[i].text)) == rows[i].ok);
-	check("U+0000 is not allowed", !text_is_utf8((struct view){ (const uint8_t *)"a\0b", 3 }));
+	check("U+0000 is not allowed",
+	      !text_is_utf8((struct view){ (const uint8_t *)"a\0b", 3 }));
 }
 
 static void test_display(void)
 {
-	check("a display name may have spaces and accents", text_is_display("caf\xc3\xa9 no. 1", 20));
+	check("a display name may have spaces and accents",
+	      text_is_display("caf\xc3\xa9 no. 1", 20));
 	check("a display name has no newline", !text_is_display("a\nb", 20));
 	check("a display name has no escape character", !text_is_display("a\x1b[2J", 20));
 	check("a display name has no C1 control", !text_is_display("a\xc2\x9b", 20));
 	check("a display name has no delete character", !text_is_display("a\x7f", 20));
-	check("a display name has nothing that reorders it", !text_is_display("a\xe2\x80\xae", 20));
+	check("a display name has nothing that reorders it",
+	      !text_is_display("a\xe2\x80\xae", 20));
 	check("an empty display name is none", !text_is_display("", 20));
 	check("a display name has a length", !text_is_display("abcdef", 5));
 }
@@ -136,7 +153,11 @@ static void test_names(void)
 
 static void test_numbers(void)
 {
-	static const struct { const char *text; bool ok; int64_t value; } rows[] = {
+	static const struct {
+		const char *text;
+		bool ok;
+		int64_t value;
+	} rows[] = {
 		{ "0", true, 0 },
 		{ "42", true, 42 },
 		{ "-7", true, -7 },
@@ -174,16 +195,21 @@ static void test_bounded(void)
 	bool same = true;
 
 	check("a copy that fits is made", text_copy(small, sizeof(small), "abc"));
-	check("a copy that does not fit is refused", !text_copy(small, sizeof(small), "abcd"));
+	check("a copy that does not fit is refused",
+	      !text_copy(small, sizeof(small), "abcd"));
 	check("formatting that does not fit is refused",
 	      !text_format(small, sizeof(small), "%d", 12345));
 	for (int i = 0; i < 5000; i++)
 		buf_addf(&b, "%04d", i);
 	for (int i = 0; i < 5000; i++)
-		same &= strncmp(b.at + (size_t)i * 4, (char[]){ (char)('0' + i / 1000),
-			(char)('0' + i / 100 % 10), (char)('0' + i / 10 % 10),
-			(char)('0' + i % 10), '\0' }, 4) == 0;
-	check("a buffer grows and keeps what it has", same && b.len == 20000 && !b.failed);
+		same &= strncmp(b.at + (size_t)i * 4,
+				(char[]){ (char)('0' + i / 1000),
+					  (char)('0' + i / 100 % 10),
+					  (char)('0' + i / 10 % 10), (char)('0' + i % 10),
+					  '\0' },
+				4) == 0;
+	check("a buffer grows and keeps what it has",
+	      same && b.len == 20000 && !b.failed);
 	buf_add_bytes(&b, (struct view){ (const uint8_t *)b.at, (size_t)1 << 40 });
 	check("a buffer has an end", b.failed && b.len == 20000);
 	buf_add(&b, "more");

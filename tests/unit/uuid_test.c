@@ -7,15 +7,21 @@
 
 static void test_refusals(void)
 {
-	static const struct { const char *says, *text; } rows[] = {
+	static const struct {
+		const char *says, *text;
+	} rows[] = {
 		{ "no text is no UUID", NULL },
 		{ "an empty text is no UUID", "" },
 		{ "braces are refused", "{2f1b2c3d-0001-4000-8000-00000000000a}" },
-		{ "a UUID without dashes is refused", "2f1b2c3d000140008000000000000000000a" },
-		{ "a dash in the wrong place is refused", "2f1b2c3-d0001-4000-8000-00000000000a" },
+		{ "a UUID without dashes is refused",
+		  "2f1b2c3d000140008000000000000000000a" },
+		{ "a dash in the wrong place is refused",
+		  "2f1b2c3-d0001-4000-8000-00000000000a" },
 		{ "a missing digit is refused", "2f1b2c3d-0001-4000-8000-00000000000" },
-		{ "a digit too many is refused", "2f1b2c3d-0001-4000-8000-00000000000aa" },
-		{ "a letter that is no digit is refused", "2f1b2c3d-0001-4000-8000-00000000000g" },
+		{ "a digit too many is refused",
+		  "2f1b2c3d-0001-4000-8000-00000000000aa" },
+		{ "a letter that is no digit is refused",
+		  "2f1b2c3d-0001-4000-8000-00000000000g" },
 		{ "white space is refused", "2f1b2c3d-0001-4000-8000-00000000000 " },
 		{ "a path trick is refused", "../../../etc/passwd/../../..........." },
 		{ "the nil UUID is refused", "00000000-0000-0000-0000-000000000000" },
@@ -26,7 +32,8 @@ static void test_refusals(void)
 		struct err e = { 0 };
 
 		check(rows[i].says, !uuid_parse(rows[i].text, "id", &u, &e) &&
-					    e.kind == ERR_BAD_UUID && strcmp(e.field, "id") == 0 &&
+					    e.kind == ERR_BAD_UUID &&
+					    strcmp(e.field, "id") == 0 &&
 					    strcmp(u.text, "untouched") == 0);
 	}
 }
@@ -41,8 +48,8 @@ static void test_forms(void)
 	      uuid_parse("2F1B2C3D-0001-4000-8000-00000000ABCD", "", &a, &e) &&
 		      strcmp(a.text, "2f1b2c3d-0001-4000-8000-00000000abcd") == 0);
 	uuid_bytes(&a, bytes);
-	check("its bytes are big-endian",
-	      bytes[0] == 0x2f && bytes[1] == 0x1b && bytes[14] == 0xab && bytes[15] == 0xcd);
+	check("its bytes are big-endian", bytes[0] == 0x2f && bytes[1] == 0x1b &&
+						  bytes[14] == 0xab && bytes[15] == 0xcd);
 	check("a random UUID is version 4, variant 1",
 	      uuid_random(&a, &e) && a.text[14] == '4' && strchr("89ab", a.text[19]));
 	check("a random UUID parses as itself",
