@@ -66,6 +66,7 @@ void change_put(struct change *c, enum table t, const void *row)
 struct audit_record *change_audit(struct change *c)
 {
 	if (!c->has_audit)
+		if (!c->has_audit)
 		c->audit = (struct audit_record){ .count = 1 };
 	c->has_audit = true;
 	return &c->audit;

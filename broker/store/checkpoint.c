@@ -12,7 +12,8 @@ struct checkpoint {
 	bool wanted, stopping;
 };
 
-bool thread_start(void *(*run)(void *), void *arg, pthread_t *ret, struct err *e)
+bool thread_start(const char *name, void *(*run)(void *), void *arg, pthread_t *ret,
+		  struct err *e)
 {
 	sigset_t all, before;
 	int rc;
@@ -21,7 +22,10 @@ bool thread_start(void *(*run)(void *), void *arg, pthread_t *ret, struct err *e
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(ret, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc == 0 || err_set(e, ERR_NO_MEMORY, "a thread cannot be started");
+	if (rc != 0)
+		return err_set(e, ERR_NO_MEMORY, "a thread cannot be started");
+	pthread_setname_np(*ret, name);
+	return true;
 }
 
 static bool checkpoint_wait(struct checkpoint *c)
@@ -57,7 +61,7 @@ bool checkpoint_start(const char *path, struct checkpoint **ret, struct err *e)
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->work, NULL);
 	if (!db_open(path, 0, &c->db, e) ||
-	    !thread_start(checkpoint_run, c, &c->thread, e)) {
+	    !thread_start("store-log", checkpoint_run, c, &c->thread, e)) {
 		db_free(c->db);
 		free(c);
 		return false;

@@ -26,8 +26,8 @@ void checkpoint_free(struct checkpoint *c);
 void checkpoint_poke(struct checkpoint *c);
 DEFINE_DROP(checkpoint)
 
-/* A thread that takes no signals; shared with the writer. */
-MUST_CHECK bool thread_start(void *(*run)(void *), void *arg, pthread_t *ret,
-			     struct err *e);
+/* A thread that takes no signals, by its name in ps(1); shared with the writer. */
+MUST_CHECK bool thread_start(const char *name, void *(*run)(void *), void *arg,
+			     pthread_t *ret, struct err *e);
 
 #endif

@@ -34,7 +34,7 @@ static bool is_the_one(enum table t, void *row, bool matches, struct err *e)
 bool read_token(struct reader *r, const struct uuid *id, struct token_row *ret,
 		struct err *e)
 {
-	*ret = (struct token_row){ .id = *id };
+	ret->id = *id;
 	return get(r, TABLE_TOKEN, ret, e);
 }
 
@@ -51,7 +51,7 @@ bool read_token_by_sha256(struct reader *r, const uint8_t sha256[32],
 bool read_enroll(struct reader *r, const struct uuid *id, struct enroll_row *ret,
 		 struct err *e)
 {
-	*ret = (struct enroll_row){ .id = *id };
+	ret->id = *id;
 	return get(r, TABLE_ENROLL, ret, e);
 }
 
@@ -80,28 +80,29 @@ bool read_host_by_name(struct reader *r, const char *name, struct host_row *ret,
 bool read_instance(struct reader *r, const struct uuid *id, struct instance_row *ret,
 		   struct err *e)
 {
-	*ret = (struct instance_row){ .id = *id };
+	ret->id = *id;
 	return get(r, TABLE_INSTANCE, ret, e);
 }
 
 bool read_version(struct reader *r, const struct uuid *secret, int64_t version,
 		  struct version_row *ret, struct err *e)
 {
-	*ret = (struct version_row){ .secret = *secret, .version = version };
+	ret->secret = *secret;
+	ret->version = version;
 	return get(r, TABLE_VERSION, ret, e);
 }
 
 bool read_placement(struct reader *r, const struct uuid *instance,
 		    struct placement_row *ret, struct err *e)
 {
-	*ret = (struct placement_row){ .instance = *instance };
+	ret->instance = *instance;
 	return get(r, TABLE_PLACEMENT, ret, e);
 }
 
 bool read_permit(struct reader *r, const struct uuid *id, struct permit_row *ret,
 		 struct err *e)
 {
-	*ret = (struct permit_row){ .id = *id };
+	ret->id = *id;
 	return get(r, TABLE_PERMIT, ret, e);
 }
 
@@ -122,7 +123,7 @@ bool read_permit_for(struct reader *r, const struct uuid *instance, const char *
 bool read_release(struct reader *r, const struct uuid *attempt, struct release_row *ret,
 		  struct err *e)
 {
-	*ret = (struct release_row){ .attempt = *attempt };
+	ret->attempt = *attempt;
 	return get(r, TABLE_RELEASE, ret, e);
 }
 

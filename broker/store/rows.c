@@ -210,17 +210,17 @@ bool row_get(struct db *db, const struct table_spec *s, struct mac *m, void *row
 	     struct err *e)
 {
 	alignas(struct row_head) char key[ROW_KEY_MAX];
-	bool found;
+	bool found, read;
 	QUERY(q, db, s->get);
 
 	assert(s->key_size <= sizeof(key));
 	memcpy(key, row, s->key_size);
-	memset(row, 0, s->row_size);
 	row_bind_key(&q, s, key);
-	if (!query_next(&q, &found, e))
-		return false;
-	if (!found)
-		return true;
+	read = query_next(&q, &found, e);
+	if (!read || !found) {
+		memset(row, 0, s->row_size);
+		return read;
+	}
 	if (!row_read(&q, s, m, row, e))
 		return false;
 	return row_same_key(s, row, key) || row_refuse(s, row, e);

@@ -144,7 +144,7 @@ static bool writer_open(struct writer *w, const struct store_options *o, const c
 	       migrate_up(w->db, e) && db_prepare(w->db, DB_WRITE, e) &&
 	       mac_new(o->keys.row, &w->row, e) && mac_new(o->keys.audit, &w->audit, e) &&
 	       checkpoint_start(o->path, &w->checkpoint, e) &&
-	       thread_start(writer_run, w, &w->thread, e);
+	       thread_start("store-writer", writer_run, w, &w->thread, e);
 }
 
 bool writer_start(const struct store_options *o, const char *name, struct writer **ret,

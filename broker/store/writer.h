@@ -8,7 +8,8 @@
  *          audit record joins the chain. A stale guard undoes its own change alone.
  * Durable: COMMIT returns after the log was synced; only then `done` is called.
  * Failure: when the transaction cannot go on, all of its changes have failed, and the chain
- *          stands where it stood before.
+ *          stands where it stood before. Only if the process dies before it commits again can
+ *          a batch told as failed turn out to be there: repeating has to be harmless.
  * Disk:    free space is asked once per batch; see store.h for the margins.
  * Threads: submit from any; stop from one, after the last submit.
  */

@@ -237,6 +237,12 @@ static void details(struct bed *b)
 	check("a record without a time or weighed rows gets both",
 	      raw_count(b, "SELECT count(*) FROM audit WHERE weighed = 'instance=0' AND"
 			   " time_us > 1700000000000000") == 1);
+	change_reset(b->change);
+	strcpy(change_audit(b->change)->verb, "place");
+	change_audit(b->change)->version = 3;
+	check("a change has one record, filled in bit by bit",
+	      strcmp(change_audit(b->change)->verb, "place") == 0 &&
+		      change_audit(b->change)->version == 3);
 	audit_text(text, sizeof(text), "short");
 	check("what fits is copied", strcmp(text, "short") == 0);
 	audit_text(text, sizeof(text), "longer than that");

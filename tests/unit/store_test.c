@@ -14,11 +14,14 @@ static void file(struct bed *b)
 	static const uint8_t value[] = { 1, 0, 3 };
 	struct store_file *f = NULL;
 	struct stat st;
+	char wal[128];
 	uint8_t got[8];
 	size_t len = 0;
 
 	check("a database is made for its owner alone",
 	      stat(b->path, &st) == 0 && (st.st_mode & 0777) == 0600);
+	snprintf(wal, sizeof(wal), "%s-wal", b->path);
+	check("and so is its log", stat(wal, &st) == 0 && (st.st_mode & 0777) == 0600);
 	check("one that exists is never made again",
 	      !store_file_create(b->path, &f, &b->e) && b->e.kind == ERR_IO &&
 		      stat(b->path, &st) == 0);
