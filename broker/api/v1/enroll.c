@@ -274,6 +274,21 @@ static void audit_host(struct api *api, struct exchange *x, const struct host_ro
 	api_weigh(a, "host", h->head.generation);
 }
 
+/* Token and hosts as they are at one moment: a rival is told of the token, not of the name. */
+static bool enroll_check(struct api *api, struct exchange *x,
+			 const struct enroll_body *body, struct enroll_row *ret_token,
+			 struct host_row *ret_host, struct err *e)
+{
+	bool good;
+
+	if (!reader_begin(x->db, e))
+		return false;
+	good = token_check(api, x, body, ret_token, e) &&
+	       enroll_host(api, x, body, ret_token, ret_host, e);
+	reader_end(x->db);
+	return good;
+}
+
 /* POST /v1/enroll - writing the token's row is what makes it good for one use. */
 bool api_enroll(struct api *api, struct exchange *x, struct err *e)
 {
@@ -283,8 +298,7 @@ bool api_enroll(struct api *api, struct exchange *x, struct err *e)
 	CLEANUP(buf_done) struct buf certificate = { 0 };
 
 	if (!API_BODY(x, enroll_fields, &body, e) ||
-	    !token_check(api, x, &body, &token, e) ||
-	    !enroll_host(api, x, &body, &token, &host, e) ||
+	    !enroll_check(api, x, &body, &token, &host, e) ||
 	    !certify(api, body.csr, &body.token_id, &certificate, e))
 		return false;
 	token.used_us = clock_wall_us(api->clock);
