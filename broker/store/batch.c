@@ -55,11 +55,12 @@ static bool row_write(struct batch *b, const struct change_entry *entry, bool *r
 {
 	const struct table_spec *s = entry->spec;
 	int64_t generation = generation_of(entry), changed;
-	uint8_t mac[MAC_BYTES];
+	struct row_head head = { .generation = generation + 1 };
 	QUERY(q, b->db, generation == 0 ? s->insert : s->update);
 
-	if (!row_bind(&q, s, entry->row, generation + 1, b->row, mac, e))
+	if (!row_seal(s, entry->row, b->row, &head, e))
 		return false;
+	row_bind(&q, s, entry->row, &head);
 	if (generation != 0)
 		query_integer(&q, generation);
 	if (!query_change(&q, &changed, e))

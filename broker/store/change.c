@@ -67,7 +67,7 @@ struct audit_record *change_audit(struct change *c)
 {
 	if (!c->has_audit)
 		if (!c->has_audit)
-		c->audit = (struct audit_record){ .count = 1 };
+			c->audit = (struct audit_record){ .count = 1 };
 	c->has_audit = true;
 	return &c->audit;
 }

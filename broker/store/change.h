@@ -30,17 +30,17 @@ struct audit_record {
 	char issuer[SUBJECT_SIZE], subject[SUBJECT_SIZE], project[SUBJECT_SIZE];
 	char credential[PKI_HASH_HEX]; /* token id, or a host's key hash */
 	char address[64];
-	char verb[32];	  /* instance.create, release, host.fence ... */
+	char verb[32]; /* instance.create, release, host.fence ... */
 	char purpose[WORD_SIZE];
 	char target[2 * NAME_SIZE]; /* host, image or token, where it is no instance */
-	struct uuid instance;	    /* or unset */
+	struct uuid instance;       /* or unset */
 	int64_t version, epoch;
 	char host[NAME_SIZE];
 	struct uuid attempt;
 	char verdict[WORD_SIZE]; /* allowed, refused, redelivered, used_copy, failed */
-	char reason[48];	 /* an error code or a reason's name */
-	char weighed[256];	 /* "placement=4 host=2 ...": generations */
-	int64_t count;		 /* of collapsed repeats; 1 else */
+	char reason[48];         /* an error code or a reason's name */
+	char weighed[256];       /* "placement=4 host=2 ...": generations */
+	int64_t count;           /* of collapsed repeats; 1 else */
 };
 
 struct change;
@@ -53,7 +53,8 @@ void change_set_class(struct change *c, enum change_class class);
  * are told by change_ok. */
 void change_guard(struct change *c, enum table t, const void *row);
 void change_put(struct change *c, enum table t, const void *row);
-struct audit_record *change_audit(struct change *c); /* borrowed: fill it in; the same again later */
+struct audit_record *change_audit(
+	struct change *c); /* borrowed: fill it in; the same again later */
 /* Copies a string into a record's field, cut as said above. */
 void audit_text(char *to, size_t cap, const char *from);
 bool change_has_audit(const struct change *c);

@@ -131,14 +131,14 @@ void columns_mac(struct mac *m, struct columns c, const void *row)
 			mac_add_bytes(m, bytes_at(row, &c.at[i]));
 }
 
-static bool row_mac(const struct table_spec *s, const void *row, int64_t generation,
-		    struct mac *m, uint8_t ret[MAC_BYTES], struct err *e)
+bool row_seal(const struct table_spec *s, const void *row, struct mac *m,
+	      struct row_head *ret, struct err *e)
 {
 	mac_begin(m);
 	mac_add_text(m, s->name);
 	columns_mac(m, s->columns, row);
-	mac_add_integer(m, generation);
-	return mac_end(m, ret, e);
+	mac_add_integer(m, ret->generation);
+	return mac_end(m, ret->mac, e);
 }
 
 void row_bind_key(struct query *q, const struct table_spec *s, const void *row)
@@ -146,15 +146,12 @@ void row_bind_key(struct query *q, const struct table_spec *s, const void *row)
 	columns_bind(q, (struct columns){ s->columns.at, s->keys }, row);
 }
 
-bool row_bind(struct query *q, const struct table_spec *s, const void *row,
-	      int64_t generation, struct mac *m, uint8_t mac[MAC_BYTES], struct err *e)
+void row_bind(struct query *q, const struct table_spec *s, const void *row,
+	      const struct row_head *head)
 {
-	if (!row_mac(s, row, generation, m, mac, e))
-		return false;
 	columns_bind(q, s->columns, row);
-	query_integer(q, generation);
-	query_bytes(q, (struct view){ mac, MAC_BYTES });
-	return true;
+	query_integer(q, head->generation);
+	query_bytes(q, (struct view){ head->mac, sizeof(head->mac) });
 }
 
 static bool row_read_fields(struct query *q, const struct table_spec *s, void *ret)
@@ -182,13 +179,14 @@ bool row_read(struct query *q, const struct table_spec *s, struct mac *m, void *
 	      struct err *e)
 {
 	const struct row_head *head = ret;
-	uint8_t want[MAC_BYTES];
+	struct row_head want;
 
 	if (!row_read_fields(q, s, ret))
 		return row_refuse(s, ret, e);
-	if (!row_mac(s, ret, head->generation, m, want, e))
+	want.generation = head->generation;
+	if (!row_seal(s, ret, m, &want, e))
 		return false;
-	return mac_equal(want, head->mac) || row_refuse(s, ret, e);
+	return mac_equal(want.mac, head->mac) || row_refuse(s, ret, e);
 }
 
 bool row_same_key(const struct table_spec *s, const void *a, const void *b)

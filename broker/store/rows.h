@@ -17,13 +17,14 @@
 #include "crypto/pki.h"
 
 enum {
-	NAME_SIZE = 64,	   /* of hosts, writers, images: text_is_name */
+	NAME_SIZE = 64,     /* of hosts, writers, images: text_is_name */
 	SUBJECT_SIZE = 256, /* issuer, subject, project */
-	LINES_SIZE = 4224, /* 64 names of 64 and their separators */
+	LINES_SIZE = 4224,  /* 64 names of 64 and their separators */
 	WORD_SIZE = 16,
 	ENVELOPE_MAX = 4096 + ENVELOPE_OVERHEAD + 3,
 };
 
+/* long: one struct per table */
 struct row_head {
 	int64_t generation; /* 0: there is no such row */
 	uint8_t mac[MAC_BYTES];
@@ -71,9 +72,10 @@ struct instance_row { /* key: id */
 	char image[2 * NAME_SIZE], flavor[2 * NAME_SIZE];
 	char security[WORD_SIZE];
 	char requested[WORD_SIZE]; /* what the creator asked for, or "" */
-	char provenance[SUBJECT_SIZE]; /* whose default decided, in words; never restamped */
-	char hosts[LINES_SIZE];	  /* host set, or "" */
-	char state[WORD_SIZE];	  /* none, possible, expected */
+	char provenance
+		[SUBJECT_SIZE]; /* whose default decided, in words; never restamped */
+	char hosts[LINES_SIZE]; /* host set, or "" */
+	char state[WORD_SIZE];  /* none, possible, expected */
 	struct uuid secret;
 	int64_t version; /* the active one; 0: none yet */
 	int64_t created_us;
@@ -83,9 +85,9 @@ struct version_row { /* key: secret, version */
 	struct row_head head;
 	struct uuid secret;
 	int64_t version;
-	char state[WORD_SIZE];	/* pending, active, retired, destroyed */
+	char state[WORD_SIZE];  /* pending, active, retired, destroyed */
 	char origin[WORD_SIZE]; /* generated, uploaded */
-	int64_t weak;		/* uploaded below 32 bytes, at the owner's word */
+	int64_t weak;           /* uploaded below 32 bytes, at the owner's word */
 	int64_t created_us;
 	uint8_t envelope[ENVELOPE_MAX];
 	int64_t envelope_len;
@@ -97,9 +99,9 @@ struct placement_row { /* key: instance */
 	char host[PKI_HASH_HEX]; /* key hash, or "" */
 	int64_t epoch;
 	int64_t placed_us;
-	struct uuid attempt;   /* the newest release at this epoch, or unset */
-	int64_t stopped;       /* the host said that this attempt's guest has stopped */
-	int64_t off_until_us;  /* the operator's word: the previous host stays off until then */
+	struct uuid attempt; /* the newest release at this epoch, or unset */
+	int64_t stopped;     /* the host said that this attempt's guest has stopped */
+	int64_t off_until_us; /* the operator's word: the previous host stays off until then */
 };
 
 struct permit_row { /* key: id; a permit, or a grant with more uses */
@@ -112,7 +114,7 @@ struct permit_row { /* key: id; a permit, or a grant with more uses */
 	char issuer[SUBJECT_SIZE], owner[SUBJECT_SIZE];
 	int64_t created_us, from_us, until_us;
 	int64_t uses, uses_left;
-	int64_t withdrawn; /* replaced by a newer one, or deleted by the owner */
+	int64_t withdrawn;   /* replaced by a newer one, or deleted by the owner */
 	struct uuid used_by; /* the last attempt that burnt a use */
 	int64_t used_us;
 };
@@ -139,9 +141,9 @@ struct copy_row { /* key: instance, host: a sealed copy that a host keeps */
 
 struct setting_row { /* key: scope, name: what an operator allows */
 	struct row_head head;
-	char scope[WORD_SIZE];	  /* deployment, image */
-	char name[2 * NAME_SIZE]; /* "-" for the deployment */
-	int64_t allowed;	  /* BIT(security); 0: says nothing */
+	char scope[WORD_SIZE];     /* deployment, image */
+	char name[2 * NAME_SIZE];  /* "-" for the deployment */
+	int64_t allowed;           /* BIT(security); 0: says nothing */
 	char preferred[WORD_SIZE]; /* default, or "" */
 };
 
@@ -159,11 +161,12 @@ struct spool_row { /* key: host: how far a host's reports were taken */
 	int64_t seq;
 };
 
-#define TABLES(X)                                                                          \
-	X(TOKEN, token) X(ENROLL, enroll) X(HOST, host) X(INSTANCE, instance)              \
-	X(VERSION, version) X(PLACEMENT, placement) X(PERMIT, permit)                      \
-	X(RELEASE, release) X(COPY, copy) X(SETTING, setting)                              \
-	X(PROJECT_KEY, project_key) X(SPOOL, spool)
+#define TABLES(X)                                                                       \
+	X(TOKEN, token)                                                                 \
+	X(ENROLL, enroll)                                                               \
+	X(HOST, host) X(INSTANCE, instance) X(VERSION, version) X(PLACEMENT, placement) \
+		X(PERMIT, permit) X(RELEASE, release) X(COPY, copy) X(SETTING, setting) \
+			X(PROJECT_KEY, project_key) X(SPOOL, spool)
 
 #define TABLE_ENUM(NAME, name) TABLE_##NAME,
 enum table { TABLES(TABLE_ENUM) TABLE_COUNT };

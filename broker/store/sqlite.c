@@ -209,7 +209,8 @@ bool db_prepare(struct db *db, enum db_role role, struct err *e)
 		if (rc != SQLITE_OK)
 			return db_fails(db, rc, statements[i].name, e);
 	}
-	if (role == DB_WRITE) /* room for a batch, so that it is not spilt before its commit */
+	if (role ==
+	    DB_WRITE) /* room for a batch, so that it is not spilt before its commit */
 		return db_script(db, "PRAGMA cache_size = -8192", e);
 	return db_script(db, "PRAGMA query_only = ON", e);
 }

@@ -13,6 +13,7 @@
 
 #include "broker/store/columns.h"
 
+/* long: one list */
 /* SQLite: the write lock is the whole file's, taken at the start. */
 #define BEGIN_WRITE_SQL "BEGIN IMMEDIATE"
 #define LOCK_ROW ""

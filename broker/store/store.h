@@ -30,29 +30,35 @@ struct store_keys {
 
 /* The key table, before any MAC key is known: wrapped keys and facts of the installation. */
 struct store_file;
-MUST_CHECK bool store_file_create(const char *path, struct store_file **ret, struct err *e); /* fails if it exists */
+MUST_CHECK bool store_file_create(const char *path, struct store_file **ret,
+				  struct err *e); /* fails if it exists */
 MUST_CHECK bool store_file_open(const char *path, struct store_file **ret, struct err *e);
 void store_file_free(struct store_file *f);
-MUST_CHECK bool store_file_put(struct store_file *f, const char *name, struct view value, struct err *e);
-MUST_CHECK bool store_file_get(struct store_file *f, const char *name, uint8_t *ret, size_t cap,
-			       size_t *ret_len, struct err *e); /* ERR_NOT_FOUND */
+MUST_CHECK bool store_file_put(struct store_file *f, const char *name, struct view value,
+			       struct err *e);
+MUST_CHECK bool store_file_get(struct store_file *f, const char *name, uint8_t *ret,
+			       size_t cap, size_t *ret_len,
+			       struct err *e); /* ERR_NOT_FOUND */
 DEFINE_DROP(store_file)
 
 struct store_options {
 	const char *path;
-	const char *writer;	   /* prefix of the chain's name: "broker", "token"; a boot UUID is appended */
+	const char *
+		writer; /* prefix of the chain's name: "broker", "token"; a boot UUID is appended */
 	struct store_keys keys;
 	const struct clock *clock; /* borrowed */
-	int64_t margin_bytes;	   /* free space under which creates stop; half: changes; quarter: releases */
-	int busy_ms;		   /* how long to wait for another program's lock; 0: STORE_BUSY_MS */
+	int64_t margin_bytes; /* free space under which creates stop; half: changes; quarter: releases */
+	int busy_ms; /* how long to wait for another program's lock; 0: STORE_BUSY_MS */
 };
 enum { STORE_BUSY_MS = 5000 };
-MUST_CHECK bool store_open(const struct store_options *o, struct store **ret, struct err *e);
+MUST_CHECK bool store_open(const struct store_options *o, struct store **ret,
+			   struct err *e);
 void store_free(struct store *s); /* commits what was submitted, then stops the writer */
 const char *store_writer_name(const struct store *s);
 /* The chain's durable end: how many records, and the MAC of the last in hex. For the log, so
  * that a tail cut off later shows. */
-void store_audit_head(struct store *s, int64_t *ret_number, char ret_hex[2 * MAC_BYTES + 1]);
+void store_audit_head(struct store *s, int64_t *ret_number,
+		      char ret_hex[2 * MAC_BYTES + 1]);
 DEFINE_DROP(store)
 
 enum commit { COMMIT_OK, COMMIT_STALE, COMMIT_FAILED };
@@ -75,6 +81,7 @@ struct audit_counts {
 	int64_t bad_number;
 };
 /* Recomputes every chain; what is wrong is in ret, false only when it cannot be read. */
-MUST_CHECK bool reader_verify_audit(struct reader *r, struct audit_counts *ret, struct err *e);
+MUST_CHECK bool reader_verify_audit(struct reader *r, struct audit_counts *ret,
+				    struct err *e);
 
 #endif

@@ -57,10 +57,12 @@ MUST_CHECK bool columns_read(const struct query *q, struct columns c, int from,
 void columns_mac(struct mac *m, struct columns c, const void *row);
 
 void row_bind_key(struct query *q, const struct table_spec *s, const void *row);
-/* All columns, then the generation and the MAC over both. */
-MUST_CHECK bool row_bind(struct query *q, const struct table_spec *s, const void *row,
-			 int64_t generation, struct mac *m, uint8_t mac[MAC_BYTES],
-			 struct err *e);
+/* The MAC over table, key, all fields and ret->generation. */
+MUST_CHECK bool row_seal(const struct table_spec *s, const void *row, struct mac *m,
+			 struct row_head *ret, struct err *e);
+/* All columns, then generation and MAC, which are borrowed as the row is. */
+void row_bind(struct query *q, const struct table_spec *s, const void *row,
+	      const struct row_head *head);
 /* The present row of q, verified. */
 MUST_CHECK bool row_read(struct query *q, const struct table_spec *s, struct mac *m,
 			 void *ret, struct err *e);

@@ -154,6 +154,7 @@ struct seen {
 	char verb[32];
 };
 
+/* wide: an each_audit */
 static bool see(void *ctx, int64_t seq, UNUSED const char *writer, UNUSED int64_t number,
 		const struct audit_record *row, UNUSED struct err *e)
 {

@@ -35,7 +35,7 @@ struct bed {
 };
 
 /* What must hold for a test to go on at all. */
-UNUSED static void need(struct bed *b, bool holds, const char *what)
+static UNUSED void need(struct bed *b, bool holds, const char *what)
 {
 	if (holds)
 		return;
@@ -44,7 +44,7 @@ UNUSED static void need(struct bed *b, bool holds, const char *what)
 	abort();
 }
 
-UNUSED static struct mac_key *bed_key(struct bed *b, uint8_t fill)
+static UNUSED struct mac_key *bed_key(struct bed *b, uint8_t fill)
 {
 	uint8_t bytes[32];
 	OWNED(secret) secret = NULL;
@@ -58,7 +58,7 @@ UNUSED static struct mac_key *bed_key(struct bed *b, uint8_t fill)
 	return key;
 }
 
-UNUSED static bool bed_try_open(struct bed *b)
+static UNUSED bool bed_try_open(struct bed *b)
 {
 	struct store_options o = {
 		.path = b->path,
@@ -73,12 +73,12 @@ UNUSED static bool bed_try_open(struct bed *b)
 	       reader_open(b->store, &b->reader, &b->e);
 }
 
-UNUSED static void bed_open(struct bed *b)
+static UNUSED void bed_open(struct bed *b)
 {
 	need(b, bed_try_open(b), "opening the store");
 }
 
-UNUSED static void bed_close(struct bed *b)
+static UNUSED void bed_close(struct bed *b)
 {
 	reader_free(b->reader);
 	store_free(b->store);
@@ -86,7 +86,7 @@ UNUSED static void bed_close(struct bed *b)
 	b->store = NULL;
 }
 
-UNUSED static void bed_up_in(struct bed *b, const char *where)
+static UNUSED void bed_up_in(struct bed *b, const char *where)
 {
 	struct store_file *f = NULL;
 
@@ -102,12 +102,12 @@ UNUSED static void bed_up_in(struct bed *b, const char *where)
 	bed_open(b);
 }
 
-UNUSED static void bed_up(struct bed *b)
+static UNUSED void bed_up(struct bed *b)
 {
 	bed_up_in(b, "/tmp");
 }
 
-UNUSED static void bed_down(struct bed *b)
+static UNUSED void bed_down(struct bed *b)
 {
 	struct dirent *entry;
 	DIR *dir;
@@ -129,7 +129,7 @@ UNUSED static void bed_down(struct bed *b)
 }
 
 /* Past the store, as one who can write the file. */
-UNUSED static bool raw_try(const char *path, const char *sql)
+static UNUSED bool raw_try(const char *path, const char *sql)
 {
 	sqlite3 *db = NULL;
 	int rc = sqlite3_open(path, &db);
@@ -144,7 +144,7 @@ UNUSED static bool raw_try(const char *path, const char *sql)
 	return rc == SQLITE_OK;
 }
 
-PRINTF(2, 3) UNUSED static void raw(struct bed *b, const char *fmt, ...)
+static UNUSED void PRINTF(2, 3) raw(struct bed *b, const char *fmt, ...)
 {
 	char sql[1024];
 	va_list args;
@@ -155,7 +155,7 @@ PRINTF(2, 3) UNUSED static void raw(struct bed *b, const char *fmt, ...)
 	need(b, raw_try(b->path, sql), sql);
 }
 
-UNUSED static int64_t raw_count(struct bed *b, const char *sql)
+static UNUSED int64_t raw_count(struct bed *b, const char *sql)
 {
 	sqlite3 *db = NULL;
 	sqlite3_stmt *stmt = NULL;
@@ -170,7 +170,7 @@ UNUSED static int64_t raw_count(struct bed *b, const char *sql)
 	return n;
 }
 
-UNUSED static struct uuid bed_uuid(int n)
+static UNUSED struct uuid bed_uuid(int n)
 {
 	struct uuid id;
 
@@ -179,7 +179,7 @@ UNUSED static struct uuid bed_uuid(int n)
 	return id;
 }
 
-UNUSED static struct instance_row bed_instance(int n, const char *name,
+static UNUSED struct instance_row bed_instance(int n, const char *name,
 					       const char *project)
 {
 	struct instance_row row = { .id = bed_uuid(n),
@@ -191,14 +191,14 @@ UNUSED static struct instance_row bed_instance(int n, const char *name,
 	return row;
 }
 
-UNUSED static bool bed_put(struct bed *b, enum table t, const void *row)
+static UNUSED bool bed_put(struct bed *b, enum table t, const void *row)
 {
 	change_reset(b->change);
 	change_put(b->change, t, row);
 	return store_commit(b->store, b->change, &b->e);
 }
 
-UNUSED static bool bed_audit(struct bed *b, const char *verb)
+static UNUSED bool bed_audit(struct bed *b, const char *verb)
 {
 	struct audit_record *a;
 

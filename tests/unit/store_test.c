@@ -169,27 +169,28 @@ static bool class_commits(struct bed *b, enum change_class class)
 }
 
 /* What still commits when free space is `parts`/8 of the margin. */
-static void margin(struct bed *b, int parts, bool create, bool other, bool release,
-		   const char *says)
+static void margin(struct bed *b, int parts, const char *want, const char *says)
 {
 	struct statvfs fs;
+	char got[4] = "";
 
 	need(b, statvfs(b->dir, &fs) == 0, "statvfs");
 	bed_close(b);
 	b->margin_bytes = (int64_t)(fs.f_bavail * fs.f_frsize) / parts * 8;
 	bed_open(b);
-	check(says, class_commits(b, CHANGE_CREATE) == create &&
-			    class_commits(b, CHANGE_OTHER) == other &&
-			    class_commits(b, CHANGE_RELEASE) == release &&
-			    class_commits(b, CHANGE_AUDIT_ONLY) == release);
+	strcat(got, class_commits(b, CHANGE_CREATE) ? "c" : "");
+	strcat(got, class_commits(b, CHANGE_OTHER) ? "o" : "");
+	strcat(got, class_commits(b, CHANGE_RELEASE) ? "r" : "");
+	check(says, strcmp(got, want) == 0 && class_commits(b, CHANGE_AUDIT_ONLY) ==
+						      (strchr(got, 'r') != NULL));
 }
 
 static void margins(struct bed *b)
 {
-	margin(b, 16, true, true, true, "with room enough all changes commit");
-	margin(b, 6, false, true, true, "low disk stops creates first");
-	margin(b, 3, false, false, true, "then other changes");
-	margin(b, 1, false, false, false, "and releases last");
+	margin(b, 16, "cor", "with room enough all changes commit");
+	margin(b, 6, "or", "low disk stops creates first");
+	margin(b, 3, "r", "then other changes");
+	margin(b, 1, "", "and releases last");
 }
 
 /* A file system of our own, small enough to fill. */
