@@ -20,6 +20,16 @@ static void add_char(struct buf *to, const char *at, size_t len)
 		buf_add_bytes(to, (struct view){ (const uint8_t *)at, len });
 }
 
+/* How many bytes from here stand for themselves: most text is such a run, and goes in at once. */
+static size_t plain_run(const char *at)
+{
+	size_t n = 0;
+
+	while (at[n] >= 0x20 && at[n] < 0x7f && at[n] != '"' && at[n] != '\\')
+		n++;
+	return n;
+}
+
 /* What is not UTF-8 becomes U+FFFD, so that the reply is JSON whatever a row holds. */
 static void add_string(struct buf *to, const char *text)
 {
@@ -27,6 +37,11 @@ static void add_string(struct buf *to, const char *text)
 
 	buf_add(to, "\"");
 	for (size_t i = 0, step; i < len; i += step) {
+		step = plain_run(text + i);
+		if (step) {
+			buf_add_bytes(to, (struct view){ (const uint8_t *)text + i, step });
+			continue;
+		}
 		step = text_utf8_step(text + i, len - i);
 		if (step)
 			add_char(to, text + i, step);
