@@ -71,12 +71,14 @@ static bool make_server_key(struct broker *b, struct err *e)
 	OWNED(pkey) key = NULL;
 
 	if (!pkey_new(&key, e) || !pkey_private_pem(key, &b->server_key, e) ||
-	    !ca_issue_server(b->keys->ca, key, b->config->names, clock_wall_us(clock_system()),
-			     SERVER_DAYS, &b->server_cert, e))
+	    !ca_issue_server(b->keys->ca, key, b->config->names,
+			     clock_wall_us(clock_system()), SERVER_DAYS, &b->server_cert,
+			     e))
 		return err_wrap(e, "the server's certificate");
 	/* The CA's own is sent along: a host that enrols knows it by its key's hash. */
 	buf_add(&b->server_cert, b->keys->ca_pem);
-	return !b->server_cert.failed || err_set(e, ERR_NO_MEMORY, "the server's certificate");
+	return !b->server_cert.failed ||
+	       err_set(e, ERR_NO_MEMORY, "the server's certificate");
 }
 
 static void fill_api(struct broker *b)

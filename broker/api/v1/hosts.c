@@ -66,7 +66,7 @@ static bool host_of_path(struct exchange *x, struct host_row *ret, struct err *e
 /* GET /v1/hosts/{name} */
 bool api_host_get(struct api *api, struct exchange *x, struct err *e)
 {
-	struct host_row h;
+	struct host_row h = { 0 };
 
 	(void)api;
 	if (!host_of_path(x, &h, e))
@@ -207,7 +207,7 @@ static const struct json_field approve_fields[] = {
 bool api_host_approve(struct api *api, struct exchange *x, struct err *e)
 {
 	struct approve_body body = { 0 };
-	struct host_row h;
+	struct host_row h = { 0 };
 
 	if (!API_BODY(x, approve_fields, &body, e) || !host_of_path(x, &h, e))
 		return false;
@@ -220,7 +220,7 @@ bool api_host_approve(struct api *api, struct exchange *x, struct err *e)
 static bool host_verb(struct api *api, struct exchange *x, const struct move *m,
 		      struct err *e)
 {
-	struct host_row h;
+	struct host_row h = { 0 };
 
 	return api_body(x, NULL, 0, NULL, e) && host_of_path(x, &h, e) &&
 	       host_move(api, x, m, &h, e);
