@@ -49,7 +49,8 @@ static void on_libvirt_up(void *ctx)
 	struct agent *a = ctx;
 
 	a->up_us = clock_monotonic_us(a->clock);
-	log_event(a->log, LOG_LEVEL_INFO, "libvirt is up", "uri", a->config->libvirt_uri, NULL);
+	log_event(a->log, LOG_LEVEL_INFO, "libvirt is up", "uri", a->config->libvirt_uri,
+		  NULL);
 	agent_wake(a);
 }
 
@@ -65,7 +66,7 @@ struct server {
 
 struct visit {
 	struct server *server; /* borrowed */
-	int fd;		       /* owned */
+	int fd;                /* owned */
 };
 
 static void end_visit(struct server *s)
@@ -160,7 +161,8 @@ static bool lock_state(struct server *s, struct err *e)
 	if (s->lock_fd < 0)
 		return err_errno(e, ERR_IO, "cannot open %s", path.text);
 	return flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0 ||
-	       err_set(e, ERR_CONFLICT, "another agent uses %s", agent_state_dir(&s->agent));
+	       err_set(e, ERR_CONFLICT, "another agent uses %s",
+		       agent_state_dir(&s->agent));
 }
 
 static bool make_dirs(const struct agent *a, struct err *e)
@@ -183,9 +185,11 @@ static bool open_parts(struct agent *a, struct err *e)
 	if (a->wake < 0)
 		return err_errno(e, ERR_IO, "no eventfd");
 	return log_open(2, LOG_TEXT, LOG_LEVEL_INFO, &a->log, e) &&
-	       identity_open(a->config, &a->id, e) && broker_open(a->config, a->id, &a->broker, e) &&
+	       identity_open(a->config, &a->id, e) &&
+	       broker_open(a->config, a->id, &a->broker, e) &&
 	       spool_open(agent_state_dir(a), &a->spool, e) && turns_new(&a->turns, e) &&
-	       marks_new(&a->purposes, e) && marks_new(&a->vetoed, e) && marks_new(&a->asked, e);
+	       marks_new(&a->purposes, e) && marks_new(&a->vetoed, e) &&
+	       marks_new(&a->asked, e);
 }
 
 static void close_parts(struct server *s)
@@ -227,13 +231,14 @@ static bool catch_signals(sigset_t *ret_open_mask, struct err *e)
 
 static void say_ready(struct agent *a, int ready_fd)
 {
-	log_event(a->log, LOG_LEVEL_INFO, "agent serves", "host", a->config->name, "socket",
-		  a->config->at.socket.text, NULL);
+	log_event(a->log, LOG_LEVEL_INFO, "agent serves", "host", a->config->name,
+		  "socket", a->config->at.socket.text, NULL);
 	if (ready_fd >= 0 && write(ready_fd, "ready\n", 6) != 6)
 		log_event(a->log, LOG_LEVEL_WARN, "nobody hears that we are ready", NULL);
 }
 
-static bool serve(struct server *s, const sigset_t *open_mask, int ready_fd, struct err *e)
+static bool serve(struct server *s, const sigset_t *open_mask, int ready_fd,
+		  struct err *e)
 {
 	struct agent *a = &s->agent;
 	pthread_t upkeep;

@@ -25,16 +25,18 @@
 struct agent {
 	const struct config *config; /* borrowed */
 	const struct clock *clock;   /* borrowed */
-	struct log *log;	     /* owned, like all that follow */
+	struct log *log;             /* owned, like all that follow */
 	struct identity *id;
 	struct broker *broker;
 	struct libvirt *libvirt; /* NULL: this agent serves `run` alone */
 	struct spool *spool;
 	struct turns *turns;
 	struct marks *purposes; /* what the next `prepare` of a guest is for */
-	struct marks *vetoed;	/* guests that libvirt tried to start before we could help */
-	struct marks *asked;	/* when this process asked for a guest's secret */
-	_Atomic int64_t up_us;	/* when the present connection to libvirt began; 0: none yet */
+	struct marks
+		*vetoed;     /* guests that libvirt tried to start before we could help */
+	struct marks *asked; /* when this process asked for a guest's secret */
+	_Atomic int64_t
+		up_us; /* when the present connection to libvirt began; 0: none yet */
 	atomic_bool stopping;
 	atomic_int wake; /* an eventfd that upkeep sleeps on */
 };

@@ -21,7 +21,8 @@ static void note_running(void *ctx, const struct guest *g)
 	struct agent *a = ctx;
 
 	if (strcmp(g->phase, GUEST_STARTED) == 0 && g->run_pid == 0)
-		marks_put(a->vetoed, &g->instance, "reboot", clock_monotonic_us(a->clock));
+		marks_put(a->vetoed, &g->instance, "reboot",
+			  clock_monotonic_us(a->clock));
 }
 
 bool boot_look(struct agent *a, bool *ret_new_boot, struct err *e)
@@ -29,19 +30,21 @@ bool boot_look(struct agent *a, bool *ret_new_boot, struct err *e)
 	CLEANUP(buf_done) struct buf now = { 0 };
 	CLEANUP(buf_done) struct buf then = { 0 };
 	struct err damaged = { 0 };
-	struct path path;
+	struct path path = { "" };
 	bool found = false;
 
 	if (!boot_paths(a, &path, e) ||
 	    !file_read("/proc/sys/kernel/random/boot_id", 64, &now, &found, e) ||
 	    !file_read(path.text, 64, &then, &found, e))
 		return false;
-	*ret_new_boot = !found || now.len != then.len || memcmp(now.at, then.at, now.len) != 0;
+	*ret_new_boot =
+		!found || now.len != then.len || memcmp(now.at, then.at, now.len) != 0;
 	if (!*ret_new_boot)
 		return true;
 	if (!guest_each(agent_state_dir(a), note_running, a, &damaged))
 		log_err(a->log, LOG_LEVEL_ERROR, "a record is damaged", &damaged);
-	return file_write(path.text, (struct view){ (const uint8_t *)now.at, now.len }, 0600, e);
+	return file_write(path.text, (struct view){ (const uint8_t *)now.at, now.len },
+			  0600, e);
 }
 
 struct starts {
@@ -56,7 +59,8 @@ static void consider(void *ctx, const struct uuid *instance)
 	struct starts *s = ctx;
 	bool vetoed = marks_get(s->agent->vetoed, instance, NULL, NULL);
 
-	if (!vetoed && !(s->new_boot && guest_is_known(agent_state_dir(s->agent), instance)))
+	if (!vetoed &&
+	    !(s->new_boot && guest_is_known(agent_state_dir(s->agent), instance)))
 		return;
 	if (s->n < GUESTS_MAX)
 		s->guests[s->n++] = *instance;
@@ -72,8 +76,8 @@ static bool start_one(struct agent *a, const struct uuid *instance)
 	marks_put(a->purposes, instance, word, clock_monotonic_us(a->clock));
 	if (libvirt_start(a->libvirt, instance, &e)) {
 		marks_clear(a->vetoed, instance);
-		log_event(a->log, LOG_LEVEL_INFO, "started", "instance", instance->text, "purpose",
-			  word, NULL);
+		log_event(a->log, LOG_LEVEL_INFO, "started", "instance", instance->text,
+			  "purpose", word, NULL);
 		return true;
 	}
 	marks_clear(a->purposes, instance);

@@ -33,7 +33,8 @@ bool broker_open(const struct config *c, const struct identity *id, struct broke
 	struct broker *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
-		return err_set(e, ERR_NO_MEMORY, "no memory for the broker's connections");
+		return err_set(e, ERR_NO_MEMORY,
+			       "no memory for the broker's connections");
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->freed, NULL);
 	memcpy(b->url, c->url, sizeof(b->url));
@@ -128,8 +129,8 @@ static bool decided(int status)
 	return status != 0 && status != 429 && status != 503 && status != 507;
 }
 
-static bool ask_broker(struct broker *b, const struct http_ask *ask, struct http_answer *ret,
-		       bool *ret_answered, struct err *e)
+static bool ask_broker(struct broker *b, const struct http_ask *ask,
+		       struct http_answer *ret, bool *ret_answered, struct err *e)
 {
 	struct seat *s = take_seat(b);
 	bool ok = make_client(b, s, e) && http_client_ask(s->client, ask, ret, e);
@@ -167,8 +168,9 @@ static bool call_json(struct broker *b, const struct call *c, struct json **ret,
 		return err_set(e, ERR_NO_MEMORY, "no memory for a request");
 	if (!ask_broker(b, &ask, &answer, ret_answered, e))
 		return false;
-	return json_parse((struct view){ (const uint8_t *)answer.body.at, answer.body.len }, ret,
-			  e) ||
+	return json_parse((struct view){ (const uint8_t *)answer.body.at,
+					 answer.body.len },
+			  ret, e) ||
 	       err_set(e, ERR_BAD_SERVER, "the broker's answer is not understood");
 }
 
@@ -183,8 +185,9 @@ struct release_reply {
 	bool redelivered;
 };
 
-#define AT(member) offsetof(struct release_reply, member), \
-	sizeof(((struct release_reply *)0)->member), 0
+#define AT(member)                              \
+	offsetof(struct release_reply, member), \
+		sizeof(((struct release_reply *)0)->member), 0
 
 static const struct json_field release_fields[] = {
 	{ "kind", FIELD_TEXT, AT(kind), 1, 15, true },
@@ -202,14 +205,16 @@ void broker_release_done(struct broker_release *r)
 	buf_done(&r->lease);
 }
 
-static bool take_release(const struct json *tree, struct broker_release *ret, struct err *e)
+static bool take_release(const struct json *tree, struct broker_release *ret,
+			 struct err *e)
 {
 	const char *jwe = json_get_text(tree, "jwe");
 	const char *lease = json_get_text(tree, "lease");
 	struct release_reply r = { 0 };
 
 	if (!json_read_known(tree, release_fields, ARRAY_LEN(release_fields), &r, e))
-		return err_set(e, ERR_BAD_SERVER, "the broker's answer is not understood");
+		return err_set(e, ERR_BAD_SERVER,
+			       "the broker's answer is not understood");
 	*ret = (struct broker_release){ .use_copy = strcmp(r.kind, "use_copy") == 0,
 					.secret = r.secret,
 					.version = r.version,
@@ -227,15 +232,17 @@ static bool take_release(const struct json *tree, struct broker_release *ret, st
 	return err_set(e, ERR_BAD_SERVER, "the broker's answer lacks what it is about");
 }
 
-bool broker_release(struct broker *b, const struct broker_ask *ask, int total_ms,
+bool broker_release(struct broker *b, const struct broker_ask *ask,
 		    struct broker_release *ret, bool *ret_answered, struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "POST", .total_ms = total_ms };
+	CLEANUP(call_done)
+	struct call c = { .method = "POST", .total_ms = ask->total_ms };
 	struct json_writer w = { .to = &c.body };
 	OWNED(json) tree = NULL;
 
 	*ret_answered = false;
-	if (!text_format(c.path, sizeof(c.path), "/v1/instances/%s/release", ask->instance.text))
+	if (!text_format(c.path, sizeof(c.path), "/v1/instances/%s/release",
+			 ask->instance.text))
 		return err_set(e, ERR_INTERNAL, "the path does not fit");
 	json_open(&w, NULL);
 	json_put_text(&w, "attempt", ask->attempt.text);
@@ -252,18 +259,19 @@ bool broker_release(struct broker *b, const struct broker_ask *ask, int total_ms
 
 /* ---- the rest ---- */
 
-bool broker_lease(struct broker *b, const struct uuid *instance, int64_t version, int64_t epoch,
-		  struct buf *ret_jws, bool *ret_answered, struct err *e)
+bool broker_lease(struct broker *b, const struct broker_held *copy, struct buf *ret_jws,
+		  bool *ret_answered, struct err *e)
 {
 	CLEANUP(call_done) struct call c = { .method = "POST" };
 	OWNED(json) tree = NULL;
 	const char *jws;
 
 	*ret_answered = false;
-	if (!text_format(c.path, sizeof(c.path), "/v1/instances/%s/lease", instance->text))
+	if (!text_format(c.path, sizeof(c.path), "/v1/instances/%s/lease",
+			 copy->instance.text))
 		return err_set(e, ERR_INTERNAL, "the path does not fit");
-	buf_addf(&c.body, "{\"version\":%lld,\"epoch\":%lld}", (long long)version,
-		 (long long)epoch);
+	buf_addf(&c.body, "{\"version\":%lld,\"epoch\":%lld}", (long long)copy->version,
+		 (long long)copy->epoch);
 	if (!call_json(b, &c, &tree, ret_answered, e))
 		return false;
 	jws = json_get_text(tree, "lease");
@@ -273,7 +281,8 @@ bool broker_lease(struct broker *b, const struct uuid *instance, int64_t version
 	return !ret_jws->failed || err_set(e, ERR_NO_MEMORY, "no memory for a lease");
 }
 
-static bool copy_word(const struct json *tree, const char *name, char ret[16], struct err *e)
+static bool copy_word(const struct json *tree, const char *name, char ret[16],
+		      struct err *e)
 {
 	const char *text = json_get_text(tree, name);
 
@@ -290,13 +299,17 @@ bool broker_state_of(struct broker *b, const struct uuid *instance, char ret[16]
 	*ret_answered = false;
 	return (text_format(c.path, sizeof(c.path), "/v1/instances/%s", instance->text) ||
 		err_set(e, ERR_INTERNAL, "the path does not fit")) &&
-	       call_json(b, &c, &tree, ret_answered, e) && copy_word(tree, "state", ret, e);
+	       call_json(b, &c, &tree, ret_answered, e) &&
+	       copy_word(tree, "state", ret, e);
 }
 
 bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq,
 		   bool *ret_answered, struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "POST", .path = "/v1/hosts/self/reports", .total_ms = REPORT_MS };
+	CLEANUP(call_done)
+	struct call c = { .method = "POST",
+			  .path = "/v1/hosts/self/reports",
+			  .total_ms = REPORT_MS };
 	OWNED(json) tree = NULL;
 
 	buf_add_bytes(&c.body, (struct view){ (const uint8_t *)body->at, body->len });
@@ -307,7 +320,8 @@ bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq,
 
 bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem, struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "POST", .path = "/v1/hosts/self/renew" };
+	CLEANUP(call_done)
+	struct call c = { .method = "POST", .path = "/v1/hosts/self/renew" };
 	struct json_writer w = { .to = &c.body };
 	OWNED(json) tree = NULL;
 	const char *pem;
@@ -320,9 +334,11 @@ bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem, struct
 		return false;
 	pem = json_get_text(tree, "certificate");
 	if (pem == NULL)
-		return err_set(e, ERR_BAD_SERVER, "the broker's answer holds no certificate");
+		return err_set(e, ERR_BAD_SERVER,
+			       "the broker's answer holds no certificate");
 	buf_add(ret_pem, pem);
-	return !ret_pem->failed || err_set(e, ERR_NO_MEMORY, "no memory for a certificate");
+	return !ret_pem->failed ||
+	       err_set(e, ERR_NO_MEMORY, "no memory for a certificate");
 }
 
 static bool set_page(struct call *c, const char *after, struct err *e)
@@ -338,8 +354,9 @@ static bool set_page(struct call *c, const char *after, struct err *e)
 	       err_set(e, ERR_BAD_SERVER, "the broker's cursor does not fit");
 }
 
-bool broker_each_placed(struct broker *b, void (*each)(void *ctx, const struct uuid *instance),
-			void *ctx, struct err *e)
+bool broker_each_placed(struct broker *b,
+			void (*each)(void *ctx, const struct uuid *instance), void *ctx,
+			struct err *e)
 {
 	struct call c = { .method = "GET" };
 	char after[96] = "";
@@ -357,12 +374,14 @@ bool broker_each_placed(struct broker *b, void (*each)(void *ctx, const struct u
 			struct uuid instance;
 
 			if (!uuid_parse(id != NULL ? id : "", "id", &instance, e))
-				return err_set(e, ERR_BAD_SERVER, "the list is not understood");
+				return err_set(e, ERR_BAD_SERVER,
+					       "the list is not understood");
 			each(ctx, &instance);
 		}
 		next = json_get_text(tree, "next");
 		if (!text_copy(after, sizeof(after), next != NULL ? next : ""))
-			return err_set(e, ERR_BAD_SERVER, "the broker's cursor does not fit");
+			return err_set(e, ERR_BAD_SERVER,
+				       "the broker's cursor does not fit");
 	} while (after[0] != '\0');
 	return true;
 }

@@ -16,8 +16,8 @@
 
 struct broker;
 
-MUST_CHECK bool broker_open(const struct config *c, const struct identity *id, struct broker **ret,
-			    struct err *e);
+MUST_CHECK bool broker_open(const struct config *c, const struct identity *id,
+			    struct broker **ret, struct err *e);
 void broker_free(struct broker *b);
 /* Connections made from now on use the certificate that is in the file now. */
 void broker_renewed(struct broker *b);
@@ -31,6 +31,7 @@ struct broker_ask {
 	const char *nonce;
 	const char *purpose;
 	int64_t holds_copy; /* a version, or 0 */
+	int total_ms;       /* for its answer */
 };
 
 struct broker_release {
@@ -40,25 +41,31 @@ struct broker_release {
 	char security[16];
 	char state_before[16];
 	bool redelivered;
-	struct buf jwe;	  /* owned */
+	struct buf jwe;   /* owned */
 	struct buf lease; /* owned; empty: no copy may be kept */
 };
 void broker_release_done(struct broker_release *r);
 
-MUST_CHECK bool broker_release(struct broker *b, const struct broker_ask *ask, int total_ms,
-			       struct broker_release *ret, bool *ret_answered, struct err *e);
-MUST_CHECK bool broker_lease(struct broker *b, const struct uuid *instance, int64_t version,
-			     int64_t epoch, struct buf *ret_jws, bool *ret_answered, struct err *e);
+MUST_CHECK bool broker_release(struct broker *b, const struct broker_ask *ask,
+			       struct broker_release *ret, bool *ret_answered,
+			       struct err *e);
+struct broker_held {
+	struct uuid instance;
+	int64_t version, epoch; /* of the copy */
+};
+MUST_CHECK bool broker_lease(struct broker *b, const struct broker_held *copy,
+			     struct buf *ret_jws, bool *ret_answered, struct err *e);
 /* *ret: none, possible or expected. */
-MUST_CHECK bool broker_state_of(struct broker *b, const struct uuid *instance, char ret[16],
-				bool *ret_answered, struct err *e);
+MUST_CHECK bool broker_state_of(struct broker *b, const struct uuid *instance,
+				char ret[16], bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq,
 			      bool *ret_answered, struct err *e);
-MUST_CHECK bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem, struct err *e);
+MUST_CHECK bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem,
+			     struct err *e);
 /* Each instance that is placed here. */
 MUST_CHECK bool broker_each_placed(struct broker *b,
-				   void (*each)(void *ctx, const struct uuid *instance), void *ctx,
-				   struct err *e);
+				   void (*each)(void *ctx, const struct uuid *instance),
+				   void *ctx, struct err *e);
 /* *ret: pending, approved, draining, fenced or revoked. */
 MUST_CHECK bool broker_host_state(struct broker *b, char ret[16], struct err *e);
 DEFINE_DROP(broker)

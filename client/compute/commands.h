@@ -13,13 +13,13 @@
 struct options {
 	struct places at;
 	bool no_libvirt, no_wait, json;
-	int ready_fd;	      /* -1: none */
-	const char *address;  /* of this host, for enroll */
-	const char *tpm_dir;  /* for run; NULL: DIR/tpm/INSTANCE */
-	const char *purpose;  /* for run; NULL: start */
-	int64_t port;	      /* for run; 0: unix sockets */
+	int ready_fd;          /* -1: none */
+	const char *address;   /* of this host, for enroll */
+	const char *tpm_dir;   /* for run; NULL: DIR/tpm/INSTANCE */
+	const char *purpose;   /* for run; NULL: start */
+	int64_t port;          /* for run; 0: unix sockets */
 	const char *unix_path; /* for run */
-	const char *word;     /* the positional argument, or NULL */
+	const char *word;      /* the positional argument, or NULL */
 };
 
 MUST_CHECK bool command_enroll(const struct options *o, struct err *e);

@@ -11,7 +11,8 @@
 
 static bool all_in(const char *dir, struct places *ret, struct err *e)
 {
-	return path_set(&ret->conf, e, "%s", dir) && path_set(&ret->state, e, "%s", dir) &&
+	return path_set(&ret->conf, e, "%s", dir) &&
+	       path_set(&ret->state, e, "%s", dir) &&
 	       path_set(&ret->socket, e, "%s/agent.sock", dir);
 }
 
@@ -28,10 +29,12 @@ bool config_places(const char *state_dir, struct places *ret, struct err *e)
 		       path_set(&ret->state, e, "/var/lib/vtpm-client") &&
 		       path_set(&ret->socket, e, "/run/vtpm-client/agent.sock");
 	if (xdg != NULL && *xdg == '/')
-		return path_set(&dir, e, "%s/vtpm-client", xdg) && all_in(dir.text, ret, e);
+		return path_set(&dir, e, "%s/vtpm-client", xdg) &&
+		       all_in(dir.text, ret, e);
 	if (home == NULL || *home != '/')
 		return err_set(e, ERR_CONFIG, "neither HOME nor XDG_STATE_HOME is set");
-	return path_set(&dir, e, "%s/.local/state/vtpm-client", home) && all_in(dir.text, ret, e);
+	return path_set(&dir, e, "%s/.local/state/vtpm-client", home) &&
+	       all_in(dir.text, ret, e);
 }
 
 static bool set_bool(bool *to, const char *value)
@@ -50,7 +53,8 @@ static int take(void *ctx, const char *section, const char *key, const char *val
 	if (strcmp(key, "url") == 0)
 		return text_copy(c->url, sizeof(c->url), value);
 	if (strcmp(key, "name") == 0)
-		return text_is_name(value, 63) && text_copy(c->name, sizeof(c->name), value);
+		return text_is_name(value, 63) &&
+		       text_copy(c->name, sizeof(c->name), value);
 	if (strcmp(key, "libvirt") == 0)
 		return set_bool(&c->use_libvirt, value);
 	if (strcmp(key, "libvirt_uri") == 0)
@@ -85,9 +89,11 @@ bool config_load(const struct places *at, struct config *ret, struct err *e)
 		return false;
 	line = ini_parse(path.text, take, &c);
 	if (line == -1)
-		return err_set(e, ERR_CONFIG, "%s is missing: enroll this host first", path.text);
+		return err_set(e, ERR_CONFIG, "%s is missing: enroll this host first",
+			       path.text);
 	if (line != 0)
-		return err_set(e, ERR_CONFIG, "%s, line %d: not understood", path.text, line);
+		return err_set(e, ERR_CONFIG, "%s, line %d: not understood", path.text,
+			       line);
 	if (c.url[0] == '\0' || c.name[0] == '\0')
 		return err_set(e, ERR_CONFIG, "%s names no url or no name", path.text);
 	*ret = c;
@@ -105,10 +111,12 @@ bool config_save(const struct config *c, struct err *e)
 		return false;
 	if (!config_load(&c->at, &old, &ignored) && !set_defaults(&c->at, &old, e))
 		return false;
-	buf_addf(&text, "[client]\nurl = %s\nname = %s\nlibvirt = %s\nlibvirt_uri = %s\n", c->url,
-		 c->name, old.use_libvirt ? "yes" : "no", old.libvirt_uri);
-	buf_addf(&text, "tpm_states = %s\nsaves = %s\n", old.tpm_states.text, old.saves.text);
+	buf_addf(&text, "[client]\nurl = %s\nname = %s\nlibvirt = %s\nlibvirt_uri = %s\n",
+		 c->url, c->name, old.use_libvirt ? "yes" : "no", old.libvirt_uri);
+	buf_addf(&text, "tpm_states = %s\nsaves = %s\n", old.tpm_states.text,
+		 old.saves.text);
 	if (text.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for client.conf");
-	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len }, 0644, e);
+	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len },
+			  0644, e);
 }

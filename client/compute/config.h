@@ -26,7 +26,7 @@ struct config {
 	bool use_libvirt;
 	char libvirt_uri[256];
 	struct path tpm_states; /* of libvirt: holds UUID/tpm2/tpm2-00.permall */
-	struct path saves;	/* of libvirt: holds NAME.save, the managed saves */
+	struct path saves;      /* of libvirt: holds NAME.save, the managed saves */
 };
 
 /* state_dir: of --state-dir, or NULL. */

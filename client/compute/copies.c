@@ -16,7 +16,8 @@ struct copy_head {
 	int64_t epoch;
 };
 
-#define AT(member) offsetof(struct copy_head, member), sizeof(((struct copy_head *)0)->member), 0
+#define AT(member) \
+	offsetof(struct copy_head, member), sizeof(((struct copy_head *)0)->member), 0
 
 static const struct json_field fields[] = {
 	{ "instance", FIELD_UUID, AT(instance), 0, 0, true },
@@ -36,8 +37,8 @@ void copy_done(struct copy *c)
 	buf_done(&c->lease);
 }
 
-static bool copy_path(const char *state_dir, const struct uuid *instance, struct path *ret,
-		      struct err *e)
+static bool copy_path(const char *state_dir, const struct uuid *instance,
+		      struct path *ret, struct err *e)
 {
 	return path_set(ret, e, "%s/copies/%s.json", state_dir, instance->text);
 }
@@ -52,7 +53,8 @@ static bool take(const struct json *tree, struct copy *ret)
 	if (jwe == NULL || lease == NULL ||
 	    !json_read_known(tree, fields, ARRAY_LEN(fields), &head, &e))
 		return false;
-	*ret = (struct copy){ head.instance, head.secret, head.version, head.epoch, { 0 }, { 0 } };
+	*ret = (struct copy){ head.instance, head.secret, head.version,
+			      head.epoch,    { 0 },       { 0 } };
 	buf_add(&ret->jwe, jwe);
 	buf_add(&ret->lease, lease);
 	return !ret->jwe.failed && !ret->lease.failed;
@@ -100,7 +102,8 @@ bool copy_save(const char *state_dir, const struct copy *c, struct err *e)
 	return file_write(path.text, view_of(&text), 0600, e);
 }
 
-bool copy_erase(const char *state_dir, const struct uuid *instance, bool *ret_was, struct err *e)
+bool copy_erase(const char *state_dir, const struct uuid *instance, bool *ret_was,
+		struct err *e)
 {
 	struct path path;
 
@@ -117,9 +120,11 @@ bool copy_check(const struct copy *c, const struct lease_holder *me, struct leas
 
 	if (!lease_check(me->statement, view_of(&c->lease), &lease, e))
 		return err_wrap(e, "the lease of %s", c->instance.text);
-	if (strcmp(lease.host, me->host) != 0 || !uuid_equal(&lease.instance, &c->instance) ||
-	    lease.version != c->version || lease.epoch != c->epoch)
-		return err_set(e, ERR_BAD_SEALED, "the lease is not for this host's copy");
+	if (strcmp(lease.host, me->host) != 0 ||
+	    !uuid_equal(&lease.instance, &c->instance) || lease.version != c->version ||
+	    lease.epoch != c->epoch)
+		return err_set(e, ERR_BAD_SEALED,
+			       "the lease is not for this host's copy");
 	*ret = lease;
 	return true;
 }
@@ -137,15 +142,16 @@ static bool latest_time(const char *state_dir, int64_t *ret, struct err *e)
 	bool found = false;
 
 	*ret = 0;
-	if (!time_path(state_dir, &path, e) || !file_read(path.text, 32, &text, &found, e))
+	if (!time_path(state_dir, &path, e) ||
+	    !file_read(path.text, 32, &text, &found, e))
 		return false;
 	if (found && !text_parse_int(text.len > 0 ? text.at : "", 0, INT64_MAX, ret))
 		return err_set(e, ERR_IO, "%s is damaged", path.text);
 	return true;
 }
 
-bool copy_is_usable(const char *state_dir, const struct copy *c, const struct lease_holder *me,
-		    int64_t now_us, struct err *e)
+bool copy_is_usable(const char *state_dir, const struct copy *c,
+		    const struct lease_holder *me, int64_t now_us, struct err *e)
 {
 	struct lease lease;
 	int64_t latest;
@@ -154,12 +160,15 @@ bool copy_is_usable(const char *state_dir, const struct copy *c, const struct le
 	if (!copy_check(c, me, &lease, e) || !latest_time(state_dir, &latest, e))
 		return false;
 	if (now_us < latest - SKEW_US || now_us < lease.issued_us - SKEW_US)
-		return err_set(e, ERR_CLOCK, "the clock is behind what this host saw before");
+		return err_set(e, ERR_CLOCK,
+			       "the clock is behind what this host saw before");
 	if (now_us < lease.ends_us)
 		return true;
 	clock_rfc3339(lease.ends_us, ended);
-	return err_set(e, ERR_LEASE_ENDED, "the broker does not answer, and the lease of this "
-					   "host's copy ended at %s", ended);
+	return err_set(e, ERR_LEASE_ENDED,
+		       "the broker does not answer, and the lease of this "
+		       "host's copy ended at %s",
+		       ended);
 }
 
 bool copy_note_time(const char *state_dir, int64_t now_us, struct err *e)
@@ -173,5 +182,6 @@ bool copy_note_time(const char *state_dir, int64_t now_us, struct err *e)
 	if (now_us <= latest)
 		return true;
 	return text_format(text, sizeof(text), "%lld", (long long)now_us) &&
-	       file_write(path.text, (struct view){ (const uint8_t *)text, strlen(text) }, 0600, e);
+	       file_write(path.text, (struct view){ (const uint8_t *)text, strlen(text) },
+			  0600, e);
 }

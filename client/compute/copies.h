@@ -22,29 +22,30 @@ struct copy {
 	struct uuid secret;
 	int64_t version;
 	int64_t epoch;
-	struct buf jwe;	  /* owned */
+	struct buf jwe;   /* owned */
 	struct buf lease; /* owned: the JWS */
 };
 
 void copy_done(struct copy *c); /* for CLEANUP(copy_done) */
-MUST_CHECK bool copy_load(const char *state_dir, const struct uuid *instance, struct copy *ret,
-			  bool *ret_found, struct err *e);
+MUST_CHECK bool copy_load(const char *state_dir, const struct uuid *instance,
+			  struct copy *ret, bool *ret_found, struct err *e);
 MUST_CHECK bool copy_save(const char *state_dir, const struct copy *c, struct err *e);
 /* *ret_was says whether there was one. */
-MUST_CHECK bool copy_erase(const char *state_dir, const struct uuid *instance, bool *ret_was,
-			   struct err *e);
+MUST_CHECK bool copy_erase(const char *state_dir, const struct uuid *instance,
+			   bool *ret_was, struct err *e);
 
 struct lease_holder {
 	const struct pkey *statement; /* borrowed: the broker's */
-	const char *host;	      /* borrowed: hash of this host's identity key */
+	const char *host;             /* borrowed: hash of this host's identity key */
 };
 
 /* Signature and contents; not the time. */
-MUST_CHECK bool copy_check(const struct copy *c, const struct lease_holder *me, struct lease *ret,
-			   struct err *e);
+MUST_CHECK bool copy_check(const struct copy *c, const struct lease_holder *me,
+			   struct lease *ret, struct err *e);
 /* The time as well: may the copy be used now? */
 MUST_CHECK bool copy_is_usable(const char *state_dir, const struct copy *c,
-			       const struct lease_holder *me, int64_t now_us, struct err *e);
+			       const struct lease_holder *me, int64_t now_us,
+			       struct err *e);
 
 /* The latest time that this host has seen; it only grows. */
 MUST_CHECK bool copy_note_time(const char *state_dir, int64_t now_us, struct err *e);

@@ -17,7 +17,7 @@
 
 struct domain_facts {
 	char uuid[37];
-	bool encrypted;	 /* the TPM's backend has <encryption> */
+	bool encrypted;  /* the TPM's backend has <encryption> */
 	char secret[37]; /* its secret, "" when it names none */
 };
 

@@ -63,7 +63,8 @@ static bool take_token(const char *at, struct secret **ret, struct err *e)
 {
 	size_t n = strcspn(at, " \t\r\n");
 
-	return n == TOKEN_CHARS && secret_from((struct view){ (const uint8_t *)at, n }, ret, e);
+	return n == TOKEN_CHARS &&
+	       secret_from((struct view){ (const uint8_t *)at, n }, ret, e);
 }
 
 static bool ticket_parse(const struct secret *line, struct ticket *ret, struct err *e)
@@ -81,8 +82,10 @@ static bool ticket_parse(const struct secret *line, struct ticket *ret, struct e
 	    !take_part(&at, '#', ret->ca_hash, sizeof(ret->ca_hash)) ||
 	    !text_is_name(ret->name, sizeof(ret->name) - 1) ||
 	    strlen(ret->ca_hash) != PKI_HASH_HEX - 1 ||
-	    !uuid_parse(id, "token", &ret->token_id, e) || !take_token(at, &ret->token, e))
-		return err_set(e, ERR_ENROLL_TOKEN_INVALID, "the enrolment token is damaged");
+	    !uuid_parse(id, "token", &ret->token_id, e) ||
+	    !take_token(at, &ret->token, e))
+		return err_set(e, ERR_ENROLL_TOKEN_INVALID,
+			       "the enrolment token is damaged");
 	return true;
 }
 
@@ -110,8 +113,8 @@ static bool connect_pinned(struct ticket *t, struct http_client **ret, struct er
 
 /* ---- the request ---- */
 
-static void write_public_part(const struct ticket *t, const char *csr, const char *address,
-			      struct buf *ret)
+static void write_public_part(const struct ticket *t, const char *csr,
+			      const char *address, struct buf *ret)
 {
 	struct json_writer w = { .to = ret };
 
@@ -135,7 +138,8 @@ static bool add_token(const struct ticket *t, const struct buf *rest, struct sec
 	struct view token = secret_view(t->token);
 	uint8_t *to;
 
-	if (rest->failed || !secret_new(sizeof(head) - 1 + token.len + 2 + rest->len - 1, ret, e))
+	if (rest->failed ||
+	    !secret_new(sizeof(head) - 1 + token.len + 2 + rest->len - 1, ret, e))
 		return false;
 	to = secret_fill(*ret);
 	memcpy(to, head, sizeof(head) - 1);
@@ -161,39 +165,44 @@ static bool ask(struct ticket *t, const char *csr, const char *address, struct j
 		return false;
 	q.body = secret_view(body);
 	return http_client_ask(client, &q, &answer, e) &&
-	       json_parse((struct view){ (const uint8_t *)answer.body.at, answer.body.len }, ret, e);
+	       json_parse((struct view){ (const uint8_t *)answer.body.at,
+					 answer.body.len },
+			  ret, e);
 }
 
 /* ---- what comes back ---- */
 
-static bool check_answer(struct ticket *t, const struct json *j, const struct pkey *identity,
-			 struct err *e)
+static bool check_answer(struct ticket *t, const struct json *j,
+			 const struct pkey *identity, struct err *e)
 {
 	const char *pem = json_get_text(j, "certificate");
 	const char *ca = json_get_text(j, "ca");
 	struct cert_facts facts;
 	char hash[PKI_HASH_HEX];
 
-	if (pem == NULL || ca == NULL || !is_pinned(t, ca) || !pki_cert_facts(pem, &facts, e) ||
-	    !pkey_hash(identity, hash, e) || strcmp(facts.key_hash, hash) != 0 ||
-	    strcmp(facts.name, t->name) != 0)
-		return err_set(e, ERR_BAD_SERVER, "the broker's answer is not for this host");
+	if (pem == NULL || ca == NULL || !is_pinned(t, ca) ||
+	    !pki_cert_facts(pem, &facts, e) || !pkey_hash(identity, hash, e) ||
+	    strcmp(facts.key_hash, hash) != 0 || strcmp(facts.name, t->name) != 0)
+		return err_set(e, ERR_BAD_SERVER,
+			       "the broker's answer is not for this host");
 	return true;
 }
 
-static bool write_text(const struct places *at, const char *file, const char *text, struct err *e)
+static bool write_text(const struct places *at, const char *file, const char *text,
+		       struct err *e)
 {
 	struct path path;
 
 	if (text == NULL)
 		return err_set(e, ERR_BAD_SERVER, "the broker's answer lacks %s", file);
 	return path_set(&path, e, "%s/%s", at->conf.text, file) &&
-	       file_write(path.text, (struct view){ (const uint8_t *)text, strlen(text) }, 0644, e);
+	       file_write(path.text, (struct view){ (const uint8_t *)text, strlen(text) },
+			  0644, e);
 }
 
 /* client.conf last: with it, the host counts as enrolled. */
-static bool keep_answer(const struct options *o, const struct ticket *t, const struct json *j,
-			struct err *e)
+static bool keep_answer(const struct options *o, const struct ticket *t,
+			const struct json *j, struct err *e)
 {
 	struct config c = { .at = o->at };
 
@@ -201,7 +210,8 @@ static bool keep_answer(const struct options *o, const struct ticket *t, const s
 	memcpy(c.name, t->name, sizeof(c.name));
 	return write_text(&o->at, "ca.pem", json_get_text(j, "ca"), e) &&
 	       write_text(&o->at, "client.pem", json_get_text(j, "certificate"), e) &&
-	       write_text(&o->at, "statement.key", json_get_text(j, "statement_key"), e) &&
+	       write_text(&o->at, "statement.key", json_get_text(j, "statement_key"),
+			  e) &&
 	       write_text(&o->at, "recovery.key", json_get_text(j, "recovery_key"), e) &&
 	       config_save(&c, e);
 }
@@ -219,8 +229,8 @@ static bool enroll(const struct options *o, struct ticket *t, char ret_hash[PKI_
 	       identity_key(&o->at, "sealing.key", true, &sealing, e) &&
 	       pkey_hash(identity, ret_hash, e) &&
 	       csr_make(identity, sealing, t->name, &t->token_id, &csr, e) &&
-	       ask(t, csr.at, o->address, &answer, e) && check_answer(t, answer, identity, e) &&
-	       keep_answer(o, t, answer, e);
+	       ask(t, csr.at, o->address, &answer, e) &&
+	       check_answer(t, answer, identity, e) && keep_answer(o, t, answer, e);
 }
 
 static bool wait_for_approval(const struct options *o, struct err *e)
@@ -238,13 +248,15 @@ static bool wait_for_approval(const struct options *o, struct err *e)
 	while (strcmp(state, "approved") != 0) {
 		struct err later = { 0 };
 
-		if (!broker_host_state(broker, state, &later) && err_info(later.kind)->status < 500) {
+		if (!broker_host_state(broker, state, &later) &&
+		    err_info(later.kind)->status < 500) {
 			*e = later;
 			return false;
 		}
 		if (strcmp(state, "fenced") == 0 || strcmp(state, "revoked") == 0)
 			return err_set(e, ERR_FORBIDDEN, "the host is %s", state);
-		nanosleep(&(struct timespec){ WAIT_MS / 1000, WAIT_MS % 1000 * 1000000 }, NULL);
+		nanosleep(&(struct timespec){ WAIT_MS / 1000, WAIT_MS % 1000 * 1000000 },
+			  NULL);
 	}
 	printf("approved; next: vtpm-client agent\n");
 	return true;
@@ -256,7 +268,8 @@ bool command_enroll(const struct options *o, struct err *e)
 	OWNED(secret) line = NULL;
 	char hash[PKI_HASH_HEX];
 
-	if (!secret_slab_open(65536, e) || !read_line(o->word != NULL ? o->word : "-", &line, e) ||
+	if (!secret_slab_open(65536, e) ||
+	    !read_line(o->word != NULL ? o->word : "-", &line, e) ||
 	    !ticket_parse(line, &t, e) || !enroll(o, &t, hash, e))
 		return false;
 	printf("enrolled %s at %s\nfingerprint %s\n", t.name, t.url, hash);

@@ -107,15 +107,18 @@ static bool open_regular(const char *path, size_t max, int *ret_fd, struct stat 
 
 	*ret_fd = fd;
 	if (fd < 0)
-		return errno == ENOENT ? false : err_errno(e, ERR_IO, "cannot read %s", path);
+		return errno == ENOENT ? false
+				       : err_errno(e, ERR_IO, "cannot read %s", path);
 	if (fstat(fd, ret) != 0)
 		return err_errno(e, ERR_IO, "cannot read %s", path);
 	if (!S_ISREG(ret->st_mode) || ret->st_size < 0 || (size_t)ret->st_size > max)
-		return err_set(e, ERR_IO, "%s is no file of at most %zu bytes", path, max);
+		return err_set(e, ERR_IO, "%s is no file of at most %zu bytes", path,
+			       max);
 	return true;
 }
 
-bool file_read(const char *path, size_t max, struct buf *ret, bool *ret_found, struct err *e)
+bool file_read(const char *path, size_t max, struct buf *ret, bool *ret_found,
+	       struct err *e)
 {
 	CLEANUP(fd_close) int fd = -1;
 	uint8_t chunk[4096];
@@ -142,9 +145,12 @@ bool file_read_secret(const char *path, struct secret **ret, struct err *e)
 	struct stat st;
 
 	if (!open_regular(path, SECRET_MAX, &fd, &st, e))
-		return fd < 0 && e->kind == ERR_NONE ? err_set(e, ERR_IO, "%s is missing", path) : false;
+		return fd < 0 && e->kind == ERR_NONE
+			       ? err_set(e, ERR_IO, "%s is missing", path)
+			       : false;
 	if ((st.st_mode & 077) != 0)
-		return err_set(e, ERR_IO, "%s may be read by others; chmod 0600 it", path);
+		return err_set(e, ERR_IO, "%s may be read by others; chmod 0600 it",
+			       path);
 	if (st.st_size == 0)
 		return err_set(e, ERR_IO, "%s is empty", path);
 	if (!secret_new((size_t)st.st_size, &bytes, e))
@@ -158,7 +164,8 @@ bool file_read_secret(const char *path, struct secret **ret, struct err *e)
 bool file_remove(const char *path, struct err *e)
 {
 	if (unlink(path) != 0)
-		return errno == ENOENT ? true : err_errno(e, ERR_IO, "cannot remove %s", path);
+		return errno == ENOENT ? true
+				       : err_errno(e, ERR_IO, "cannot remove %s", path);
 	return sync_parent(path, e);
 }
 
@@ -192,13 +199,15 @@ static void dir_close(DIR **d)
 		closedir(*d);
 }
 
-bool file_each(const char *dir, bool (*each)(void *ctx, const char *name), void *ctx, struct err *e)
+bool file_each(const char *dir, bool (*each)(void *ctx, const char *name), void *ctx,
+	       struct err *e)
 {
 	CLEANUP(dir_close) DIR *d = opendir(dir);
 	struct dirent *entry;
 
 	if (d == NULL)
-		return errno == ENOENT ? true : err_errno(e, ERR_IO, "cannot read %s", dir);
+		return errno == ENOENT ? true
+				       : err_errno(e, ERR_IO, "cannot read %s", dir);
 	while ((entry = readdir(d)) != NULL)
 		if (entry->d_name[0] != '.' && !each(ctx, entry->d_name))
 			return false;

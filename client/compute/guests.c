@@ -20,8 +20,8 @@ static const struct json_field fields[] = {
 	{ "run_since", FIELD_INTEGER, AT(run_since), 0, INT64_MAX, true },
 };
 
-static bool record_path(const char *state_dir, const struct uuid *instance, struct path *ret,
-			struct err *e)
+static bool record_path(const char *state_dir, const struct uuid *instance,
+			struct path *ret, struct err *e)
 {
 	return path_set(ret, e, "%s/guests/%s.json", state_dir, instance->text);
 }
@@ -75,7 +75,8 @@ bool guest_save(const char *state_dir, const struct guest *g, struct err *e)
 	json_close(&w);
 	if (text.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for a record");
-	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len }, 0600, e);
+	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len },
+			  0600, e);
 }
 
 bool guest_remove(const char *state_dir, const struct uuid *instance, struct err *e)
@@ -124,12 +125,12 @@ static bool walk_one(void *ctx, const char *name)
 	return true;
 }
 
-bool guest_each(const char *state_dir, void (*each)(void *ctx, const struct guest *g), void *ctx,
-		struct err *e)
+bool guest_each(const char *state_dir, void (*each)(void *ctx, const struct guest *g),
+		void *ctx, struct err *e)
 {
 	struct walk w = { state_dir, each, ctx, e };
 	struct path dir;
 
-	return path_set(&dir, e, "%s/guests", state_dir) && file_each(dir.text, walk_one, &w, e) &&
-	       e->kind == ERR_NONE;
+	return path_set(&dir, e, "%s/guests", state_dir) &&
+	       file_each(dir.text, walk_one, &w, e) && e->kind == ERR_NONE;
 }

@@ -22,8 +22,8 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-	{ "prepare", "begin", "prepare", true },  { "restore", "begin", "restore", true },
-	{ "migrate", "begin", "migrate", true },  { "started", "begin", "started", false },
+	{ "prepare", "begin", "prepare", true }, { "restore", "begin", "restore", true },
+	{ "migrate", "begin", "migrate", true }, { "started", "begin", "started", false },
 	{ "release", "end", "stopped", false },
 };
 
@@ -67,7 +67,8 @@ static bool fill_request(const struct operation *o, const char *name, struct req
 	struct domain_facts facts;
 	struct err e = { 0 };
 
-	if (!read_stdin(&xml) || xml.len == 0 || !domain_xml_read(xml.at, xml.len, &facts))
+	if (!read_stdin(&xml) || xml.len == 0 ||
+	    !domain_xml_read(xml.at, xml.len, &facts))
 		return false;
 	if (!facts.encrypted || !text_copy(ret->op, sizeof(ret->op), o->op) ||
 	    !uuid_parse(facts.uuid, "", &ret->instance, &e) ||
@@ -88,7 +89,8 @@ static bool ask_agent(const struct request *r, struct err *e)
 	if (request_ask(at.socket.text, r, HOOK_MS - READ_MS, &answer, NULL, e))
 		return true;
 	/* Whoever was never seen here is somebody else's: libvirt looks for the secret itself. */
-	return e->kind == ERR_AGENT_UNREACHABLE && !guest_is_known(at.state.text, &r->instance);
+	return e->kind == ERR_AGENT_UNREACHABLE &&
+	       !guest_is_known(at.state.text, &r->instance);
 }
 
 int hook_run(int argc, char *const *argv)

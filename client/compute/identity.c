@@ -14,7 +14,8 @@ bool identity_key(const struct places *at, const char *file, bool make, struct p
 	if (!path_set(&path, e, "%s/%s", at->conf.text, file))
 		return false;
 	if (!make || file_has_bytes(path.text))
-		return file_read_secret(path.text, &pem, e) && pkey_from_private_pem(pem, ret, e);
+		return file_read_secret(path.text, &pem, e) &&
+		       pkey_from_private_pem(pem, ret, e);
 	if (!pkey_new(&key, e) || !pkey_private_pem(key, &pem, e) ||
 	    !file_write(path.text, secret_view(pem), 0600, e))
 		return false;
@@ -28,20 +29,23 @@ static bool read_text(const char *path, struct buf *ret, struct err *e)
 
 	if (!file_read(path, 65536, ret, &found, e))
 		return false;
-	return found && ret->len > 0 ? true : err_set(e, ERR_IO, "%s is missing or empty", path);
+	return found && ret->len > 0 ? true
+				     : err_set(e, ERR_IO, "%s is missing or empty", path);
 }
 
-static bool read_public(const struct config *c, const char *file, struct pkey **ret, struct err *e)
+static bool read_public(const struct config *c, const char *file, struct pkey **ret,
+			struct err *e)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	uint8_t spki[PKI_SPKI_MAX];
 	struct path path;
 	size_t len;
 
-	if (!path_set(&path, e, "%s/%s", c->at.conf.text, file) || !read_text(path.text, &text, e))
+	if (!path_set(&path, e, "%s/%s", c->at.conf.text, file) ||
+	    !read_text(path.text, &text, e))
 		return false;
-	if (!text_unb64url((struct view){ (const uint8_t *)text.at, text.len }, spki, sizeof(spki),
-			   &len))
+	if (!text_unb64url((struct view){ (const uint8_t *)text.at, text.len }, spki,
+			   sizeof(spki), &len))
 		return err_set(e, ERR_IO, "%s holds no key", path.text);
 	return pkey_from_spki((struct view){ spki, len }, ret, e);
 }
@@ -69,14 +73,16 @@ bool identity_open(const struct config *c, struct identity **ret, struct err *e)
 
 	if (id == NULL)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the identity");
-	if (!set_paths(c, id, e) || !identity_key(&c->at, "identity.key", false, &id->identity, e) ||
+	if (!set_paths(c, id, e) ||
+	    !identity_key(&c->at, "identity.key", false, &id->identity, e) ||
 	    !identity_key(&c->at, "sealing.key", false, &id->sealing, e) ||
 	    !read_public(c, "statement.key", &id->statement, e) ||
 	    !pkey_hash(id->identity, id->hash, e) || !pkey_kid(id->sealing, id->kid, e) ||
 	    !read_facts(id->certificate_file.text, &facts, e))
 		return err_wrap(e, "the identity of this host");
 	if (strcmp(facts.key_hash, id->hash) != 0)
-		return err_set(e, ERR_CONFIG, "client.pem is not the certificate of identity.key");
+		return err_set(e, ERR_CONFIG,
+			       "client.pem is not the certificate of identity.key");
 	*ret = identity_move(&id);
 	return true;
 }

@@ -14,20 +14,22 @@
 #include "crypto/pki.h"
 
 struct identity {
-	struct pkey *identity;	/* owned */
-	struct pkey *sealing;	/* owned */
-	struct pkey *statement; /* owned: the broker's, public */
+	struct pkey *identity;   /* owned */
+	struct pkey *sealing;    /* owned */
+	struct pkey *statement;  /* owned: the broker's, public */
 	char hash[PKI_HASH_HEX]; /* of the identity key: the host's true name */
-	char kid[PKI_KID];	 /* of the sealing key */
+	char kid[PKI_KID];       /* of the sealing key */
 	struct path key_file, certificate_file, ca_file;
 };
 
-MUST_CHECK bool identity_open(const struct config *c, struct identity **ret, struct err *e);
+MUST_CHECK bool identity_open(const struct config *c, struct identity **ret,
+			      struct err *e);
 void identity_free(struct identity *id);
 /* The key in that file, made now if there is none. */
-MUST_CHECK bool identity_key(const struct places *at, const char *file, bool make, struct pkey **ret,
-			     struct err *e);
-MUST_CHECK bool identity_certificate_ends(const struct identity *id, int64_t *ret_us, struct err *e);
+MUST_CHECK bool identity_key(const struct places *at, const char *file, bool make,
+			     struct pkey **ret, struct err *e);
+MUST_CHECK bool identity_certificate_ends(const struct identity *id, int64_t *ret_us,
+					  struct err *e);
 DEFINE_DROP(identity)
 
 #endif

@@ -175,9 +175,11 @@ bool libvirt_open(const char *uri, void (*up)(void *ctx), void *ctx, struct libv
 	virSetErrorFunc(NULL, quiet);
 	if (!text_copy(l->uri, sizeof(l->uri), uri) || virInitialize() < 0 ||
 	    virEventRegisterDefaultImpl() < 0 ||
-	    (l->timer = virEventAddTimeout(-1, on_timer, NULL, NULL)) < 0 || !start_threads(l, e)) {
+	    (l->timer = virEventAddTimeout(-1, on_timer, NULL, NULL)) < 0 ||
+	    !start_threads(l, e)) {
 		free(l);
-		return e->kind != ERR_NONE ? false : failed(e, "cannot set up libvirt's client");
+		return e->kind != ERR_NONE ? false
+					   : failed(e, "cannot set up libvirt's client");
 	}
 	*ret = l;
 	return true;
@@ -218,7 +220,9 @@ static virConnectPtr borrow(struct libvirt *l)
 static bool take_connection(struct libvirt *l, virConnectPtr *ret, struct err *e)
 {
 	*ret = l != NULL ? borrow(l) : NULL;
-	return *ret != NULL ? true : err_set(e, ERR_STARTING_UP, "there is no connection to libvirt");
+	return *ret != NULL
+		       ? true
+		       : err_set(e, ERR_STARTING_UP, "there is no connection to libvirt");
 }
 
 bool libvirt_is_up(struct libvirt *l)
@@ -248,8 +252,8 @@ static bool is_of(virSecretPtr s, const struct uuid *instance)
 	       strcmp(usage, instance->text) == 0;
 }
 
-static bool undefine(virConnectPtr c, const struct uuid *secret, const struct uuid *instance,
-		     bool *ret_was, struct err *e)
+static bool undefine(virConnectPtr c, const struct uuid *secret,
+		     const struct uuid *instance, bool *ret_was, struct err *e)
 {
 	CLEANUP(secret_drop_ref) virSecretPtr s = find_secret(c, secret, e);
 
@@ -262,16 +266,17 @@ static bool undefine(virConnectPtr c, const struct uuid *secret, const struct uu
 	return virSecretUndefine(s) == 0 ? true : failed(e, "cannot undefine the secret");
 }
 
-bool libvirt_undefine(struct libvirt *l, const struct uuid *secret, const struct uuid *instance,
-		      bool *ret_was, struct err *e)
+bool libvirt_undefine(struct libvirt *l, const struct uuid *secret,
+		      const struct uuid *instance, bool *ret_was, struct err *e)
 {
 	CLEANUP(conn_drop) virConnectPtr c = NULL;
 
 	return take_connection(l, &c, e) && undefine(c, secret, instance, ret_was, e);
 }
 
-bool libvirt_define(struct libvirt *l, const struct uuid *secret, const struct uuid *instance,
-		    const struct secret *value, struct err *e)
+bool libvirt_define(struct libvirt *l, const struct uuid *secret,
+		    const struct uuid *instance, const struct secret *value,
+		    struct err *e)
 {
 	CLEANUP(conn_drop) virConnectPtr c = NULL;
 	CLEANUP(secret_drop_ref) virSecretPtr s = NULL;
@@ -298,7 +303,8 @@ bool libvirt_define(struct libvirt *l, const struct uuid *secret, const struct u
 
 /* ---- guests ---- */
 
-static virDomainPtr find_domain(virConnectPtr c, const struct uuid *instance, struct err *e)
+static virDomainPtr find_domain(virConnectPtr c, const struct uuid *instance,
+				struct err *e)
 {
 	virDomainPtr d = virDomainLookupByUUIDString(c, instance->text);
 
@@ -332,7 +338,8 @@ bool libvirt_find(struct libvirt *l, const struct uuid *instance, enum libvirt_g
 	return true;
 }
 
-bool libvirt_each_autostart(struct libvirt *l, void (*each)(void *ctx, const struct uuid *instance),
+bool libvirt_each_autostart(struct libvirt *l,
+			    void (*each)(void *ctx, const struct uuid *instance),
 			    void *ctx, struct err *e)
 {
 	CLEANUP(conn_drop) virConnectPtr c = NULL;
@@ -363,6 +370,8 @@ bool libvirt_start(struct libvirt *l, const struct uuid *instance, struct err *e
 		return false;
 	d = find_domain(c, instance, e);
 	if (d == NULL)
-		return e->kind != ERR_NONE ? false : err_set(e, ERR_NOT_FOUND, "no such guest here");
+		return e->kind != ERR_NONE
+			       ? false
+			       : err_set(e, ERR_NOT_FOUND, "no such guest here");
 	return virDomainCreate(d) == 0 ? true : failed(e, "cannot start the guest");
 }

@@ -20,7 +20,7 @@ struct libvirt;
 
 MUST_CHECK bool libvirt_open(const char *uri, void (*up)(void *ctx), void *ctx,
 			     struct libvirt **ret, struct err *e);
-void libvirt_free(struct libvirt *l); /* leaves secrets as they are */
+void libvirt_free(struct libvirt *l);  /* leaves secrets as they are */
 bool libvirt_is_up(struct libvirt *l); /* NULL: false */
 
 /* Ephemeral and private: never on disk, never read back. Replaces a secret of the same UUID
@@ -30,16 +30,19 @@ MUST_CHECK bool libvirt_define(struct libvirt *l, const struct uuid *secret,
 			       struct err *e);
 /* Only if it is this instance's; *ret_was says whether it was there. */
 MUST_CHECK bool libvirt_undefine(struct libvirt *l, const struct uuid *secret,
-				 const struct uuid *instance, bool *ret_was, struct err *e);
+				 const struct uuid *instance, bool *ret_was,
+				 struct err *e);
 
 enum libvirt_guest { LIBVIRT_ABSENT, LIBVIRT_OFF, LIBVIRT_STARTING, LIBVIRT_ACTIVE };
 MUST_CHECK bool libvirt_find(struct libvirt *l, const struct uuid *instance,
 			     enum libvirt_guest *ret, struct err *e);
 /* Each guest that has libvirt's autostart flag and is off. */
 MUST_CHECK bool libvirt_each_autostart(struct libvirt *l,
-				       void (*each)(void *ctx, const struct uuid *instance),
+				       void (*each)(void *ctx,
+						    const struct uuid *instance),
 				       void *ctx, struct err *e);
-MUST_CHECK bool libvirt_start(struct libvirt *l, const struct uuid *instance, struct err *e);
+MUST_CHECK bool libvirt_start(struct libvirt *l, const struct uuid *instance,
+			      struct err *e);
 DEFINE_DROP(libvirt)
 
 #endif

@@ -16,16 +16,31 @@ static const struct command {
 	bool word_needed;
 	const char *says;
 } commands[] = {
-	{ "enroll", command_enroll, "FILE", false, "make this host's keys and have them certified" },
-	{ "agent", command_agent, NULL, false, "serve libvirt's hook and `run` on this host" },
-	{ "run", command_run, "INSTANCE", true, "run the TPM of an instance without libvirt" },
-	{ "deliver", command_deliver, "INSTANCE", true, "give libvirt the secret by hand" },
-	{ "forget", command_forget, "INSTANCE", true, "take it back, and erase this host's copy" },
+	{ "enroll", command_enroll, "FILE", false,
+	  "make this host's keys and have them certified" },
+	{ "agent", command_agent, NULL, false,
+	  "serve libvirt's hook and `run` on this host" },
+	{ "run", command_run, "INSTANCE", true,
+	  "run the TPM of an instance without libvirt" },
+	{ "deliver", command_deliver, "INSTANCE", true,
+	  "give libvirt the secret by hand" },
+	{ "forget", command_forget, "INSTANCE", true,
+	  "take it back, and erase this host's copy" },
 	{ "status", command_status, NULL, false, "show what the agent knows" },
 };
 
-enum { OPT_STATE = 256, OPT_NO_LIBVIRT, OPT_NO_WAIT, OPT_JSON, OPT_READY, OPT_ADDRESS, OPT_TPM,
-       OPT_PURPOSE, OPT_PORT, OPT_SOCKET };
+enum {
+	OPT_STATE = 256,
+	OPT_NO_LIBVIRT,
+	OPT_NO_WAIT,
+	OPT_JSON,
+	OPT_READY,
+	OPT_ADDRESS,
+	OPT_TPM,
+	OPT_PURPOSE,
+	OPT_PORT,
+	OPT_SOCKET
+};
 
 static const struct option long_options[] = {
 	{ "state-dir", required_argument, NULL, OPT_STATE },
@@ -48,15 +63,18 @@ static void print_help(void)
 	puts("usage: vtpm-client COMMAND [OPTIONS] [ARGUMENT]\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		printf("  %-8s %-9s %s\n", commands[i].name,
-		       commands[i].word != NULL ? commands[i].word : "", commands[i].says);
+		       commands[i].word != NULL ? commands[i].word : "",
+		       commands[i].says);
 	puts("  hook     NAME OP SUB EXTRA  what libvirt runs (see vtpm-client(8))\n\n"
-	     "  --state-dir DIR   keys, records and socket in DIR (root: /etc/vtpm-client,\n"
+	     "  --state-dir DIR   keys, records and socket in DIR (root: "
+	     "/etc/vtpm-client,\n"
 	     "                    /var/lib/vtpm-client, /run/vtpm-client)\n"
 	     "  --no-libvirt      agent: serve `run` alone\n"
 	     "  --ready-fd N      agent: write `ready` to descriptor N once it serves\n"
 	     "  --no-wait         enroll: do not wait for the approval\n"
 	     "  --address TEXT    enroll: where hosts reach this one\n"
-	     "  --tpm-state DIR   run: the emulator's state (DIR of --state-dir/tpm/INSTANCE)\n"
+	     "  --tpm-state DIR   run: the emulator's state (DIR of "
+	     "--state-dir/tpm/INSTANCE)\n"
 	     "  --port P          run: TPM at 127.0.0.1:P, its control at P + 1\n"
 	     "  --socket PATH     run: TPM at PATH, its control at PATH.ctrl\n"
 	     "  --purpose WORD    run: start (the default), reboot or autostart\n"
@@ -66,7 +84,8 @@ static void print_help(void)
 
 static bool take_number(const char *text, int64_t max, int64_t *ret, struct err *e)
 {
-	return text_parse_int(text, 1, max, ret) || err_set(e, ERR_USAGE, "%s is no such number", text);
+	return text_parse_int(text, 1, max, ret) ||
+	       err_set(e, ERR_USAGE, "%s is no such number", text);
 }
 
 static bool take_option(struct options *o, int c, const char **ret_state, struct err *e)
@@ -106,12 +125,14 @@ static bool take_option(struct options *o, int c, const char **ret_state, struct
 		o->unix_path = optarg;
 		return true;
 	default:
-		return err_set(e, ERR_USAGE, "an option is not known, or lacks its value");
+		return err_set(e, ERR_USAGE,
+			       "an option is not known, or lacks its value");
 	}
 }
 
 /* argv[0] is the command's name. *ret_help: only its help was asked for. */
-static bool parse(int argc, char *argv[], struct options *o, bool *ret_help, struct err *e)
+static bool parse(int argc, char *argv[], struct options *o, bool *ret_help,
+		  struct err *e)
 {
 	const char *state = NULL;
 	int c;
@@ -123,7 +144,8 @@ static bool parse(int argc, char *argv[], struct options *o, bool *ret_help, str
 			return false;
 	}
 	if (argc - optind > 1)
-		return err_set(e, ERR_USAGE, "there is one argument too many: %s", argv[optind + 1]);
+		return err_set(e, ERR_USAGE, "there is one argument too many: %s",
+			       argv[optind + 1]);
 	o->word = optind < argc ? argv[optind] : NULL;
 	return config_places(state, &o->at, e);
 }

@@ -40,7 +40,8 @@ void marks_free(struct marks *m)
 static struct mark *find(struct marks *m, const struct uuid *instance)
 {
 	for (size_t i = 0; i < MARKS_MAX; i++)
-		if (uuid_is_set(&m->all[i].instance) && uuid_equal(&m->all[i].instance, instance))
+		if (uuid_is_set(&m->all[i].instance) &&
+		    uuid_equal(&m->all[i].instance, instance))
 			return &m->all[i];
 	return NULL;
 }
@@ -58,7 +59,8 @@ static struct mark *free_or_oldest(struct marks *m)
 	return oldest;
 }
 
-void marks_put(struct marks *m, const struct uuid *instance, const char *word, int64_t at_us)
+void marks_put(struct marks *m, const struct uuid *instance, const char *word,
+	       int64_t at_us)
 {
 	struct mark *to;
 	bool fits;
@@ -72,7 +74,8 @@ void marks_put(struct marks *m, const struct uuid *instance, const char *word, i
 	assert(fits);
 }
 
-bool marks_get(struct marks *m, const struct uuid *instance, char word[16], int64_t *at_us)
+bool marks_get(struct marks *m, const struct uuid *instance, char word[16],
+	       int64_t *at_us)
 {
 	struct mark *from;
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&m->lock);

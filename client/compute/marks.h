@@ -17,9 +17,11 @@ struct marks;
 
 MUST_CHECK bool marks_new(struct marks **ret, struct err *e);
 void marks_free(struct marks *m);
-void marks_put(struct marks *m, const struct uuid *instance, const char *word, int64_t at_us);
+void marks_put(struct marks *m, const struct uuid *instance, const char *word,
+	       int64_t at_us);
 /* False when there is none; word and at_us may be NULL. */
-bool marks_get(struct marks *m, const struct uuid *instance, char word[16], int64_t *at_us);
+bool marks_get(struct marks *m, const struct uuid *instance, char word[16],
+	       int64_t *at_us);
 void marks_clear(struct marks *m, const struct uuid *instance);
 DEFINE_DROP(marks)
 

@@ -56,7 +56,8 @@ static bool list_guests(struct agent *a, struct ids *ret, struct err *e)
 
 	if (!guest_each(agent_state_dir(a), add_guest, ret, &damaged))
 		log_err(a->log, LOG_LEVEL_ERROR, "a record is damaged", &damaged);
-	return !ret->failed || err_set(e, ERR_NO_MEMORY, "no memory for a list of guests");
+	return !ret->failed ||
+	       err_set(e, ERR_NO_MEMORY, "no memory for a list of guests");
 }
 
 /* ---- attempts of which no end was seen ---- */
@@ -69,12 +70,13 @@ static bool mend_libvirt_guest(struct agent *a, struct guest *g, struct err *e)
 	if (!libvirt_find(a->libvirt, &g->instance, &now, e))
 		return false;
 	if (now == LIBVIRT_STARTING)
-		return err_set(e, ERR_STARTING_UP, "%s is just starting", g->instance.text);
+		return err_set(e, ERR_STARTING_UP, "%s is just starting",
+			       g->instance.text);
 	if (!libvirt_undefine(a->libvirt, &g->secret, &g->instance, &was, e))
 		return false;
 	if (was)
-		log_event(a->log, LOG_LEVEL_INFO, "left-over secret undefined", "instance",
-			  g->instance.text, NULL);
+		log_event(a->log, LOG_LEVEL_INFO, "left-over secret undefined",
+			  "instance", g->instance.text, NULL);
 	return now == LIBVIRT_ACTIVE ? release_report_started(a, g, e)
 				     : release_report_stopped(a, g, e);
 }
@@ -91,7 +93,8 @@ static bool mend_guest(struct agent *a, struct guest *g, int64_t since_us, struc
 	if (is_over(g))
 		return true;
 	if (g->run_pid != 0)
-		return process_lives(g->run_pid, g->run_since) || release_report_stopped(a, g, e);
+		return process_lives(g->run_pid, g->run_since) ||
+		       release_report_stopped(a, g, e);
 	if (a->libvirt == NULL || since_us == 0)
 		return true;
 	/* Younger than the connection: its hook calls are still to come. */
@@ -100,7 +103,8 @@ static bool mend_guest(struct agent *a, struct guest *g, int64_t since_us, struc
 	return mend_libvirt_guest(a, g, e);
 }
 
-static bool mend_in_turn(struct agent *a, const struct uuid *id, int64_t since_us, struct err *e)
+static bool mend_in_turn(struct agent *a, const struct uuid *id, int64_t since_us,
+			 struct err *e)
 {
 	struct guest g;
 	bool found = false;
@@ -140,7 +144,8 @@ static bool erase_in_turn(struct agent *a, const struct uuid *id, struct err *e)
 
 	if (!turns_take(a->turns, id, TURN_MS, e))
 		return false;
-	ok = guest_load(agent_state_dir(a), id, &g, &found, e) && release_erase_copy(a, &g, e);
+	ok = guest_load(agent_state_dir(a), id, &g, &found, e) &&
+	     release_erase_copy(a, &g, e);
 	turns_give(a->turns, id);
 	return ok;
 }
@@ -150,12 +155,14 @@ bool upkeep_match_placements(struct agent *a, struct err *e)
 	CLEANUP(ids_done) struct ids placed = { 0 };
 	CLEANUP(ids_done) struct ids guests = { 0 };
 
-	if (!broker_each_placed(a->broker, add_placed, &placed, e) || !list_guests(a, &guests, e))
+	if (!broker_each_placed(a->broker, add_placed, &placed, e) ||
+	    !list_guests(a, &guests, e))
 		return false;
 	if (placed.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the list of placements");
 	for (size_t i = 0; i < guests.n; i++)
-		if (!ids_has(&placed, &guests.at[i]) && !erase_in_turn(a, &guests.at[i], e))
+		if (!ids_has(&placed, &guests.at[i]) &&
+		    !erase_in_turn(a, &guests.at[i], e))
 			return false;
 	return true;
 }

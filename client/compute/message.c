@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define AT(member) offsetof(struct request, member), sizeof(((struct request *)0)->member), 0
+#define AT(member) \
+	offsetof(struct request, member), sizeof(((struct request *)0)->member), 0
 
 static const struct json_field fields[] = {
 	{ "op", FIELD_NAME, AT(op), 1, 15, true },
@@ -77,11 +78,12 @@ static bool take_refusal(const struct json *tree, struct err *e)
 	const char *detail = json_get_text(tree, "detail");
 	enum err_kind kind = code != NULL ? err_kind_of(code) : ERR_NONE;
 
-	return err_set(e, kind == ERR_NONE ? ERR_INTERNAL : kind, "%s", detail != NULL ? detail : "");
+	return err_set(e, kind == ERR_NONE ? ERR_INTERNAL : kind, "%s",
+		       detail != NULL ? detail : "");
 }
 
-bool request_ask(const char *socket, const struct request *r, int64_t wait_ms, struct json **ret,
-		 struct descriptors *ret_fds, struct err *e)
+bool request_ask(const char *socket, const struct request *r, int64_t wait_ms,
+		 struct json **ret, struct descriptors *ret_fds, struct err *e)
 {
 	int64_t until = clock_monotonic_us(clock_system()) + wait_ms * 1000;
 	CLEANUP(buf_done) struct buf ask = { 0 };
@@ -103,8 +105,10 @@ bool request_ask(const char *socket, const struct request *r, int64_t wait_ms, s
 static void add_line(struct buf *to, const char *text)
 {
 	for (; *text != '\0'; text++)
-		buf_add_bytes(to, (struct view){ (const uint8_t *)((uint8_t)*text < 32 ? " " : text),
-						 1 });
+		buf_add_bytes(to,
+			      (struct view){
+				      (const uint8_t *)((uint8_t)*text < 32 ? " " : text),
+				      1 });
 }
 
 void refusal_text(const struct err *e, struct buf *ret)

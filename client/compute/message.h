@@ -17,7 +17,7 @@ struct request {
 	char op[16];
 	struct uuid instance;
 	struct uuid secret; /* libvirt's, as the domain names it; or unset */
-	char name[256];	    /* of the domain, or "" */
+	char name[256];     /* of the domain, or "" */
 	char purpose[16];   /* "" leaves it to the agent */
 	struct uuid attempt;
 	bool has_state; /* `run` found a TPM state */
@@ -29,7 +29,8 @@ MUST_CHECK bool request_read(const struct buf *line, struct request *ret, struct
 void answer_refusal(const struct err *why, struct buf *ret);
 /* Sends the request; true with *ret parsed when the agent says ok. wait_ms: in all. */
 MUST_CHECK bool request_ask(const char *socket, const struct request *r, int64_t wait_ms,
-			    struct json **ret, struct descriptors *ret_fds, struct err *e);
+			    struct json **ret, struct descriptors *ret_fds,
+			    struct err *e);
 
 /* One line for a person: "vtpm-client: <what>; <next>". */
 void refusal_text(const struct err *e, struct buf *ret);

@@ -15,13 +15,13 @@ enum { TURN_MS = 7000, READ_MS = 2000, MARK_S = 30 };
 
 /* One request being answered. */
 struct call {
-	struct agent *agent;	  /* borrowed */
+	struct agent *agent; /* borrowed */
 	struct request ask;
-	pid_t pid;		  /* of whoever asks */
-	struct json_writer *w;	  /* borrowed: inside {"ok":true */
-	struct descriptors fds;	  /* owned: to be sent along */
-	struct guest guest;	  /* as on record when the call began */
-	bool found;		  /* there was a record */
+	pid_t pid;              /* of whoever asks */
+	struct json_writer *w;  /* borrowed: inside {"ok":true */
+	struct descriptors fds; /* owned: to be sent along */
+	struct guest guest;     /* as on record when the call began */
+	bool found;             /* there was a record */
 };
 
 static int64_t ticks(const struct agent *a)
@@ -36,8 +36,8 @@ static bool has_state(const struct call *c)
 	struct path path;
 	struct err e = { 0 };
 
-	return path_set(&path, &e, "%s/%s/tpm2/tpm2-00.permall", c->agent->config->tpm_states.text,
-			c->ask.instance.text) &&
+	return path_set(&path, &e, "%s/%s/tpm2/tpm2-00.permall",
+			c->agent->config->tpm_states.text, c->ask.instance.text) &&
 	       file_has_bytes(path.text);
 }
 
@@ -79,7 +79,9 @@ static bool define(struct call *c, const struct secret *value, struct err *e)
 static bool give(struct call *c, const char *purpose, bool pass_unknown, struct err *e)
 {
 	bool was_known = c->found && c->guest.version > 0;
-	struct release r = { .purpose = purpose, .secret = c->ask.secret, .has_state = has_state(c) };
+	struct release r = { .purpose = purpose,
+			     .secret = c->ask.secret,
+			     .has_state = has_state(c) };
 	OWNED(secret) value = NULL;
 
 	if (release_get(c->agent, &r, &c->guest, &value, e))
@@ -96,13 +98,15 @@ static bool is_serving(struct call *c, struct err *e)
 	struct agent *a = c->agent;
 
 	if (a->libvirt == NULL)
-		return err_set(e, ERR_NO_LIBVIRT, "this agent was started without libvirt");
+		return err_set(e, ERR_NO_LIBVIRT,
+			       "this agent was started without libvirt");
 	if (libvirt_is_up(a->libvirt))
 		return true;
 	marks_put(a->vetoed, &c->ask.instance, "", ticks(a));
-	return err_set(e, ERR_STARTING_UP,
-		       "libvirtd or the agent is starting up; a guest with autostart is started "
-		       "by the agent in a moment");
+	return err_set(
+		e, ERR_STARTING_UP,
+		"libvirtd or the agent is starting up; a guest with autostart is started "
+		"by the agent in a moment");
 }
 
 static bool op_prepare(struct call *c, struct err *e)
@@ -143,13 +147,16 @@ static bool op_restore(struct call *c, struct err *e)
 static bool op_migrate(struct call *c, struct err *e)
 {
 	bool was_known = c->found && c->guest.version > 0;
-	struct release r = { .purpose = "migrate-in", .secret = c->ask.secret, .has_state = true };
+	struct release r = { .purpose = "migrate-in",
+			     .secret = c->ask.secret,
+			     .has_state = true };
 	OWNED(secret) value = NULL;
 
 	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in", ticks(c->agent));
 	if (release_get(c->agent, &r, &c->guest, &value, e))
 		return release_report_stopped(c->agent, &c->guest, e) &&
-		       err_set(e, ERR_NOT_A_RELEASE, "a live migration needs a hand-over");
+		       err_set(e, ERR_NOT_A_RELEASE,
+			       "a live migration needs a hand-over");
 	if (!may_pass(c, &r, was_known, e))
 		return false;
 	err_clear(e);
@@ -164,7 +171,8 @@ static bool undefine(struct call *c, struct err *e)
 
 	if (c->agent->libvirt == NULL || !uuid_is_set(&c->guest.secret))
 		return true;
-	return libvirt_undefine(c->agent->libvirt, &c->guest.secret, &c->guest.instance, &was, e);
+	return libvirt_undefine(c->agent->libvirt, &c->guest.secret, &c->guest.instance,
+				&was, e);
 }
 
 /* The emulator has the secret now: libvirt need not keep it. */
@@ -211,7 +219,8 @@ static bool is_idle(struct call *c, struct err *e)
 	const struct guest *g = &c->guest;
 
 	if (process_lives(g->run_pid, g->run_since))
-		return err_set(e, ERR_STATE_BUSY, "the guest's TPM runs already, as process %lld",
+		return err_set(e, ERR_STATE_BUSY,
+			       "the guest's TPM runs already, as process %lld",
 			       (long long)g->run_pid);
 	if (!libvirt_is_up(c->agent->libvirt))
 		return true;
@@ -229,7 +238,8 @@ static bool fill_pipe(const struct secret *value, int *ret, struct err *e)
 	ssize_t n;
 
 	if (bytes.len > PIPE_BUF)
-		return err_set(e, ERR_BAD_SECRET_LENGTH, "the secret does not fit a pipe");
+		return err_set(e, ERR_BAD_SECRET_LENGTH,
+			       "the secret does not fit a pipe");
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_errno(e, ERR_IO, "no pipe");
 	n = write(ends[1], bytes.at, bytes.len);
@@ -253,7 +263,8 @@ static bool fill_pipes(struct call *c, const struct secret *value, struct err *e
 
 static bool op_run(struct call *c, struct err *e)
 {
-	struct release r = { .purpose = c->ask.purpose[0] != '\0' ? c->ask.purpose : "start",
+	struct release r = { .purpose =
+				     c->ask.purpose[0] != '\0' ? c->ask.purpose : "start",
 			     .has_state = c->ask.has_state,
 			     .run_pid = c->pid,
 			     .run_since = process_since(c->pid) };
@@ -301,11 +312,11 @@ static const struct op {
 	bool (*run)(struct call *c, struct err *e);
 	bool of_instance;
 } ops[] = {
-	{ "prepare", op_prepare, true },	 { "restore", op_restore, true },
-	{ "migrate", op_migrate, true },	 { "started", op_started, true },
-	{ "stopped", op_stopped, true },	 { "run", op_run, true },
+	{ "prepare", op_prepare, true },         { "restore", op_restore, true },
+	{ "migrate", op_migrate, true },         { "started", op_started, true },
+	{ "stopped", op_stopped, true },         { "run", op_run, true },
 	{ "run-started", op_run_started, true }, { "run-stopped", op_run_stopped, true },
-	{ "deliver", op_deliver, true },	 { "forget", op_forget, true },
+	{ "deliver", op_deliver, true },         { "forget", op_forget, true },
 	{ "status", op_status, false },
 };
 
@@ -321,7 +332,8 @@ static bool run_op(struct call *c, const struct op *op, struct err *e)
 		return err_field(e, ERR_MISSING_FIELD, "instance", "instance is missing");
 	if (!turns_take(a->turns, instance, TURN_MS, e))
 		return false;
-	ok = guest_load(agent_state_dir(a), instance, &c->guest, &c->found, e) && op->run(c, e);
+	ok = guest_load(agent_state_dir(a), instance, &c->guest, &c->found, e) &&
+	     op->run(c, e);
 	turns_give(a->turns, instance);
 	return ok;
 }
@@ -349,9 +361,10 @@ static void log_call(const struct call *c, const struct err *e)
 
 	if (strcmp(c->ask.op, "status") == 0)
 		return;
-	log_event(c->agent->log, level, c->ask.op, "instance", c->ask.instance.text, "attempt",
-		  c->guest.attempt.text, "result",
-		  e->kind == ERR_NONE ? "ok" : err_info(e->kind)->code, "detail", e->detail, NULL);
+	log_event(c->agent->log, level, c->ask.op, "instance", c->ask.instance.text,
+		  "attempt", c->guest.attempt.text, "result",
+		  e->kind == ERR_NONE ? "ok" : err_info(e->kind)->code, "detail",
+		  e->detail, NULL);
 }
 
 void ops_answer(struct agent *a, int fd)

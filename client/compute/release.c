@@ -11,10 +11,10 @@ enum { WITH_COPY_MS = 3000, WITHOUT_COPY_MS = 6000, PAUSE_MS = 150, NONCE_BYTES 
 
 /* One release under way. */
 struct attempt {
-	struct agent *agent;   /* borrowed */
-	struct release *ask;   /* borrowed */
-	struct guest *guest;   /* borrowed */
-	struct copy copy;      /* owned */
+	struct agent *agent; /* borrowed */
+	struct release *ask; /* borrowed */
+	struct guest *guest; /* borrowed */
+	struct copy copy;    /* owned */
 	bool has_copy;
 	char nonce[B64URL_SIZE(NONCE_BYTES)];
 	struct broker_release reply; /* owned */
@@ -73,7 +73,8 @@ bool release_erase_copy(struct agent *a, const struct guest *g, struct err *e)
 		return true;
 	if (!uuid_is_set(&attempt) && !uuid_random(&attempt, e))
 		return false;
-	log_event(a->log, LOG_LEVEL_INFO, "copy erased", "instance", g->instance.text, NULL);
+	log_event(a->log, LOG_LEVEL_INFO, "copy erased", "instance", g->instance.text,
+		  NULL);
 	agent_wake(a);
 	return spool_add(a->spool, "copy_erased", &g->instance, &attempt, now_us(a), e);
 }
@@ -89,8 +90,10 @@ static bool needs_state(const char *purpose)
 static bool refuse_missing(const struct guest *g, struct err *e)
 {
 	return err_set(e, ERR_STATE_MISSING,
-		       "the TPM state of %s is expected here but is not there; a start would make "
-		       "an empty TPM", g->instance.text);
+		       "the TPM state of %s is expected here but is not there; a start "
+		       "would make "
+		       "an empty TPM",
+		       g->instance.text);
 }
 
 /* Asked beforehand, so that no permit is burnt for a start that cannot be. */
@@ -100,10 +103,12 @@ static bool state_is_there(struct attempt *t, struct err *e)
 	struct err unseen = { 0 };
 	bool answered;
 
-	if (t->ask->has_state || !needs_state(t->ask->purpose) || strcmp(g->state, "expected") != 0)
+	if (t->ask->has_state || !needs_state(t->ask->purpose) ||
+	    strcmp(g->state, "expected") != 0)
 		return true;
 	/* The owner may have given the old TPM up meanwhile. */
-	if (!broker_state_of(t->agent->broker, &g->instance, g->state, &answered, &unseen))
+	if (!broker_state_of(t->agent->broker, &g->instance, g->state, &answered,
+			     &unseen))
 		memcpy(g->state, "expected", sizeof("expected"));
 	return strcmp(g->state, "expected") != 0 || refuse_missing(g, e);
 }
@@ -135,7 +140,8 @@ static void end_attempt(struct attempt *t, bool may_be_released)
 
 	g->phase[0] = '\0';
 	g->run_pid = g->run_since = 0;
-	ok = ok && (g->version == 0 ? guest_remove(dir, &g->instance, &e) : guest_save(dir, g, &e));
+	ok = ok && (g->version == 0 ? guest_remove(dir, &g->instance, &e)
+				    : guest_save(dir, g, &e));
 	if (!ok)
 		log_err(t->agent->log, LOG_LEVEL_ERROR, "record not written", &e);
 }
@@ -145,7 +151,8 @@ static void find_copy(struct attempt *t)
 	struct agent *a = t->agent;
 	struct err e = { 0 };
 
-	if (!copy_load(agent_state_dir(a), &t->guest->instance, &t->copy, &t->has_copy, &e)) {
+	if (!copy_load(agent_state_dir(a), &t->guest->instance, &t->copy, &t->has_copy,
+		       &e)) {
 		log_err(a->log, LOG_LEVEL_WARN, "copy not usable", &e);
 		t->has_copy = false;
 	}
@@ -179,8 +186,9 @@ static bool ask_broker(struct attempt *t, struct err *e)
 		if (left_ms <= 0)
 			break;
 		err_clear(e);
+		ask.total_ms = (int)left_ms;
 		if (report_flush(a, &answered, e) &&
-		    broker_release(a->broker, &ask, (int)left_ms, &t->reply, &answered, e))
+		    broker_release(a->broker, &ask, &t->reply, &answered, e))
 			return true;
 		if (answered || a->stopping)
 			break;
@@ -194,9 +202,10 @@ static bool ask_broker(struct attempt *t, struct err *e)
 static bool ends_copy(enum err_kind kind)
 {
 	static const enum err_kind final[] = {
-		ERR_NOT_FOUND,	     ERR_FORBIDDEN,	   ERR_HOST_FENCED,  ERR_HOST_REVOKED,
-		ERR_NOT_PLACED_HERE, ERR_HOST_UNSUPPORTED, ERR_HOST_NOT_IN_SET, ERR_PERMIT_MISSING,
-		ERR_PERMIT_EXPIRED,  ERR_PERMIT_USED,	   ERR_PERMIT_FOREIGN,
+		ERR_NOT_FOUND,       ERR_FORBIDDEN,       ERR_HOST_FENCED,
+		ERR_HOST_REVOKED,    ERR_NOT_PLACED_HERE, ERR_HOST_UNSUPPORTED,
+		ERR_HOST_NOT_IN_SET, ERR_PERMIT_MISSING,  ERR_PERMIT_EXPIRED,
+		ERR_PERMIT_USED,     ERR_PERMIT_FOREIGN,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(final); i++)
@@ -220,7 +229,8 @@ static bool wrong(struct err *e, const char *what)
 	return err_set(e, ERR_BAD_SEALED, "the sealed secret is for another %s", what);
 }
 
-static bool check_header(const struct attempt *t, const struct seal_header *h, struct err *e)
+static bool check_header(const struct attempt *t, const struct seal_header *h,
+			 struct err *e)
 {
 	const struct guest *g = t->guest;
 
@@ -249,7 +259,8 @@ static bool open_sealed(const struct attempt *t, struct secret **ret, struct err
 	OWNED(secret) value = NULL;
 	struct seal_header header;
 
-	if (!open_jwe(t->agent->id->sealing, view_of(&t->reply.jwe), &header, &value, e) ||
+	if (!open_jwe(t->agent->id->sealing, view_of(&t->reply.jwe), &header, &value,
+		      e) ||
 	    !check_header(t, &header, e))
 		return false;
 	*ret = secret_move(&value);
@@ -264,8 +275,9 @@ static bool open_copy(const struct attempt *t, struct secret **ret, struct err *
 
 	if (!open_jwe(t->agent->id->sealing, view_of(&c->jwe), &h, &value, e))
 		return false;
-	if (!uuid_equal(&h.instance, &t->guest->instance) || !uuid_equal(&h.secret, &c->secret) ||
-	    h.version != c->version || h.epoch != c->epoch || h.epoch < t->guest->epoch)
+	if (!uuid_equal(&h.instance, &t->guest->instance) ||
+	    !uuid_equal(&h.secret, &c->secret) || h.version != c->version ||
+	    h.epoch != c->epoch || h.epoch < t->guest->epoch)
 		return wrong(e, "placement than this host's copy");
 	if (uuid_is_set(&t->ask->secret) && !uuid_equal(&h.secret, &t->ask->secret))
 		return err_set(e, ERR_SECRET_MISMATCH, "the domain names another secret");
@@ -279,8 +291,12 @@ static void keep_copy(struct attempt *t)
 	struct agent *a = t->agent;
 	struct lease_holder me = agent_holder(a);
 	struct broker_release *from = &t->reply;
-	struct copy c = { t->guest->instance, from->secret, from->version, from->epoch,
-			  from->use_copy ? t->copy.jwe : from->jwe, from->lease };
+	struct copy c = { t->guest->instance,
+			  from->secret,
+			  from->version,
+			  from->epoch,
+			  from->use_copy ? t->copy.jwe : from->jwe,
+			  from->lease };
 	struct lease lease;
 	struct err e = { 0 };
 	bool ok;
@@ -288,7 +304,8 @@ static void keep_copy(struct attempt *t)
 	if (from->lease.len == 0)
 		ok = !t->has_copy || release_erase_copy(a, t->guest, &e);
 	else
-		ok = copy_check(&c, &me, &lease, &e) && copy_save(agent_state_dir(a), &c, &e) &&
+		ok = copy_check(&c, &me, &lease, &e) &&
+		     copy_save(agent_state_dir(a), &c, &e) &&
 		     copy_note_time(agent_state_dir(a), now_us(a), &e);
 	if (!ok)
 		log_err(a->log, LOG_LEVEL_WARN, "copy not kept", &e);
@@ -305,7 +322,8 @@ static bool take_facts(struct attempt *t, struct err *e)
 	memcpy(g->state, t->reply.state_before, sizeof(g->state));
 	if (!guest_save(agent_state_dir(t->agent), g, e))
 		return false;
-	if (strcmp(g->state, "expected") == 0 && !t->ask->has_state && needs_state(t->ask->purpose))
+	if (strcmp(g->state, "expected") == 0 && !t->ask->has_state &&
+	    needs_state(t->ask->purpose))
 		return refuse_missing(g, e);
 	return true;
 }
@@ -316,7 +334,8 @@ static bool take_answer(struct attempt *t, struct secret **ret, struct err *e)
 	bool opened;
 
 	if (t->reply.use_copy && !t->has_copy)
-		return err_set(e, ERR_BAD_SERVER, "the broker names a copy that is not here");
+		return err_set(e, ERR_BAD_SERVER,
+			       "the broker names a copy that is not here");
 	opened = t->reply.use_copy ? open_copy(t, &value, e) : open_sealed(t, &value, e);
 	/* A copy that does not open is of no use: the next start asks without it. */
 	if (!opened && t->reply.use_copy)
@@ -340,11 +359,13 @@ static bool use_own_copy(struct attempt *t, struct secret **ret, struct err *e)
 	if (!copy_is_usable(agent_state_dir(a), &t->copy, &me, now_us(a), e) ||
 	    !open_copy(t, &value, e) || !copy_note_time(agent_state_dir(a), now_us(a), e))
 		return false;
-	if (strcmp(g->state, "expected") == 0 && !t->ask->has_state && needs_state(t->ask->purpose))
+	if (strcmp(g->state, "expected") == 0 && !t->ask->has_state &&
+	    needs_state(t->ask->purpose))
 		return refuse_missing(g, e);
 	if (!spool_add(a->spool, "used_copy", &g->instance, &g->attempt, now_us(a), e))
 		return false;
-	log_event(a->log, LOG_LEVEL_INFO, "used own copy", "instance", g->instance.text, NULL);
+	log_event(a->log, LOG_LEVEL_INFO, "used own copy", "instance", g->instance.text,
+		  NULL);
 	g->secret = t->copy.secret;
 	g->version = t->copy.version;
 	g->epoch = t->copy.epoch;
@@ -372,8 +393,8 @@ static bool ask_and_take(struct attempt *t, struct secret **ret, struct err *e)
 	return false;
 }
 
-bool release_get(struct agent *a, struct release *r, struct guest *guest, struct secret **ret,
-		 struct err *e)
+bool release_get(struct agent *a, struct release *r, struct guest *guest,
+		 struct secret **ret, struct err *e)
 {
 	CLEANUP(attempt_done) struct attempt t = { .agent = a, .ask = r, .guest = guest };
 

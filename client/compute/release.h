@@ -19,11 +19,11 @@
 #include "client/compute/agent.h"
 
 struct release {
-	const char *purpose;	/* borrowed */
-	struct uuid secret;	/* as the domain names it, or unset */
-	bool has_state;		/* the TPM's state file is there */
+	const char *purpose;        /* borrowed */
+	struct uuid secret;         /* as the domain names it, or unset */
+	bool has_state;             /* the TPM's state file is there */
 	int64_t run_pid, run_since; /* of `vtpm-client run`, or 0 */
-	bool unanswered;	/* out: it failed because nobody decided */
+	bool unanswered;            /* out: it failed because nobody decided */
 };
 
 /* On success *guest is what is on record now. */

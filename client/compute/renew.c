@@ -28,14 +28,16 @@ static bool is_final(const struct err *e)
 	return status == 403 || status == 404 || status == 409;
 }
 
-static bool renew_lease(struct agent *a, const struct guest *g, struct copy *c, struct err *e)
+static bool renew_lease(struct agent *a, const struct guest *g, struct copy *c,
+			struct err *e)
 {
 	struct lease_holder me = agent_holder(a);
+	const struct broker_held held = { c->instance, c->version, c->epoch };
 	struct buf jws = { 0 };
 	struct lease lease;
 	bool answered;
 
-	if (!broker_lease(a->broker, &g->instance, c->version, c->epoch, &jws, &answered, e)) {
+	if (!broker_lease(a->broker, &held, &jws, &answered, e)) {
 		buf_done(&jws);
 		if (answered && is_final(e)) {
 			err_clear(e);
@@ -80,16 +82,20 @@ static bool renew_certificate(struct agent *a, struct err *e)
 	CLEANUP(buf_done) struct buf pem = { 0 };
 	struct cert_facts facts;
 
-	if (!csr_make(a->id->identity, a->id->sealing, a->config->name, &nobody, &csr, e) ||
-	    !broker_renew(a->broker, csr.at, &pem, e) || !pki_cert_facts(pem.at, &facts, e))
+	if (!csr_make(a->id->identity, a->id->sealing, a->config->name, &nobody, &csr,
+		      e) ||
+	    !broker_renew(a->broker, csr.at, &pem, e) ||
+	    !pki_cert_facts(pem.at, &facts, e))
 		return false;
 	if (strcmp(facts.key_hash, a->id->hash) != 0)
-		return err_set(e, ERR_BAD_SERVER, "the renewed certificate is for another key");
+		return err_set(e, ERR_BAD_SERVER,
+			       "the renewed certificate is for another key");
 	if (!file_write(a->id->certificate_file.text,
 			(struct view){ (const uint8_t *)pem.at, pem.len }, 0644, e))
 		return false;
 	broker_renewed(a->broker);
-	log_event(a->log, LOG_LEVEL_INFO, "certificate renewed", "host", a->config->name, NULL);
+	log_event(a->log, LOG_LEVEL_INFO, "certificate renewed", "host", a->config->name,
+		  NULL);
 	return true;
 }
 

@@ -39,7 +39,8 @@ static const char *broker_word(struct agent *a)
 
 	if (last == 0)
 		return "never";
-	return clock_monotonic_us(a->clock) - last > SILENT_S * US_PER_S ? "silent" : "answers";
+	return clock_monotonic_us(a->clock) - last > SILENT_S * US_PER_S ? "silent"
+									 : "answers";
 }
 
 static const char *libvirt_word(struct agent *a)

@@ -16,7 +16,7 @@ struct run {
 	const struct options *o; /* borrowed */
 	struct uuid instance;
 	struct uuid attempt;
-	struct swtpm tpm;	 /* owned */
+	struct swtpm tpm;        /* owned */
 	struct descriptors keys; /* owned: pipes with the passphrase */
 };
 
@@ -34,7 +34,8 @@ static bool block_signals(struct err *e)
 	sigaddset(&set, SIGCHLD);
 	for (size_t i = 0; i < ARRAY_LEN(stop_signals); i++)
 		sigaddset(&set, stop_signals[i]);
-	return (sigprocmask(SIG_BLOCK, &set, NULL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0) ||
+	return (sigprocmask(SIG_BLOCK, &set, NULL) == 0 &&
+		prctl(PR_SET_DUMPABLE, 0) == 0) ||
 	       err_errno(e, ERR_INTERNAL, "signals cannot be blocked");
 }
 
@@ -48,7 +49,8 @@ static bool open_tpm(struct run *r, struct err *e)
 	    !path_set(&socket, e, "%s/swtpm.sock", dir.text) ||
 	    (o->unix_path != NULL && !path_set(&socket, e, "%s", o->unix_path)))
 		return false;
-	return swtpm_open(&r->tpm, dir.text, o->port == 0 ? socket.text : NULL, o->port, e);
+	return swtpm_open(&r->tpm, dir.text, o->port == 0 ? socket.text : NULL, o->port,
+			  e);
 }
 
 static bool ask(struct run *r, struct err *e)
@@ -58,7 +60,8 @@ static bool ask(struct run *r, struct err *e)
 	const char *attempt;
 
 	q.has_state = swtpm_has_state(&r->tpm);
-	if (r->o->purpose != NULL && !text_copy(q.purpose, sizeof(q.purpose), r->o->purpose))
+	if (r->o->purpose != NULL &&
+	    !text_copy(q.purpose, sizeof(q.purpose), r->o->purpose))
 		return err_set(e, ERR_USAGE, "there is no such purpose");
 	if (!request_ask(r->o->at.socket.text, &q, ASK_MS, &answer, &r->keys, e))
 		return false;
@@ -91,7 +94,8 @@ static void say_ready(const struct run *r)
 {
 	if (r->tpm.port != 0)
 		printf("ready: TPM of %s at 127.0.0.1:%lld, control at 127.0.0.1:%lld\n",
-		       r->instance.text, (long long)r->tpm.port, (long long)r->tpm.port + 1);
+		       r->instance.text, (long long)r->tpm.port,
+		       (long long)r->tpm.port + 1);
 	else
 		printf("ready: TPM of %s at %s, control at %s.ctrl\n", r->instance.text,
 		       r->tpm.unix_path.text, r->tpm.unix_path.text);
@@ -100,8 +104,9 @@ static void say_ready(const struct run *r)
 
 bool command_run(const struct options *o, struct err *e)
 {
-	CLEANUP(run_done) struct run r = { .o = o, .tpm = { .data_fd = -1, .ctrl_fd = -1,
-							     .words_fd = -1 } };
+	CLEANUP(run_done)
+	struct run r = { .o = o,
+			 .tpm = { .data_fd = -1, .ctrl_fd = -1, .words_fd = -1 } };
 	struct err late = { 0 };
 	bool ok;
 

@@ -175,7 +175,8 @@ bool socket_read(int fd, int64_t until_us, struct buf *ret, struct descriptors *
 			return err_set(e, ERR_IO, "the other end hung up");
 		buf_add_bytes(ret, (struct view){ chunk, (size_t)n });
 		if (ret->failed || ret->len > SOCKET_LINE_MAX)
-			return err_set(e, ERR_TOO_LARGE, "a line may have %d bytes", SOCKET_LINE_MAX);
+			return err_set(e, ERR_TOO_LARGE, "a line may have %d bytes",
+				       SOCKET_LINE_MAX);
 		if (chunk[n - 1] == '\n')
 			return true;
 	}
@@ -192,7 +193,8 @@ static void put_descriptors(struct msghdr *m, const struct descriptors *fds)
 	memcpy(CMSG_DATA(c), fds->at, fds->n * sizeof(int));
 }
 
-bool socket_write(int fd, const struct buf *line, const struct descriptors *fds, struct err *e)
+bool socket_write(int fd, const struct buf *line, const struct descriptors *fds,
+		  struct err *e)
 {
 	union {
 		struct cmsghdr head;
@@ -222,12 +224,13 @@ bool socket_write(int fd, const struct buf *line, const struct descriptors *fds,
 	return true;
 }
 
-bool socket_ask(const char *path, const struct buf *line, int64_t until_us, struct buf *ret,
-		struct descriptors *ret_fds, struct err *e)
+bool socket_ask(const char *path, const struct buf *line, int64_t until_us,
+		struct buf *ret, struct descriptors *ret_fds, struct err *e)
 {
 	CLEANUP(fd_close) int fd = -1;
 	pid_t pid;
 
 	return connect_to(path, &fd, e) && socket_peer(fd, &pid, e) &&
-	       socket_write(fd, line, NULL, e) && socket_read(fd, until_us, ret, ret_fds, e);
+	       socket_write(fd, line, NULL, e) &&
+	       socket_read(fd, until_us, ret, ret_fds, e);
 }

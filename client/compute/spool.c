@@ -12,8 +12,8 @@ struct spool {
 	struct path dir;
 	struct uuid id;
 	pthread_mutex_t lock; /* guards the numbers below and the files */
-	int64_t taken;	      /* the broker has everything up to here */
-	int64_t last;	      /* number of the youngest report ever made */
+	int64_t taken;        /* the broker has everything up to here */
+	int64_t last;         /* number of the youngest report ever made */
 };
 
 static struct view view_of(const char *text)
@@ -21,7 +21,8 @@ static struct view view_of(const char *text)
 	return (struct view){ (const uint8_t *)text, strlen(text) };
 }
 
-static bool report_path(const struct spool *s, int64_t seq, struct path *ret, struct err *e)
+static bool report_path(const struct spool *s, int64_t seq, struct path *ret,
+			struct err *e)
 {
 	return path_set(ret, e, "%s/%020lld.json", s->dir.text, (long long)seq);
 }
@@ -37,7 +38,8 @@ static bool read_id(struct spool *s, struct err *e)
 		return false;
 	if (found)
 		return uuid_parse(text.len > 0 ? text.at : "", "spool", &s->id, e);
-	return uuid_random(&s->id, e) && file_write(path.text, view_of(s->id.text), 0600, e);
+	return uuid_random(&s->id, e) &&
+	       file_write(path.text, view_of(s->id.text), 0600, e);
 }
 
 static bool read_taken(struct spool *s, struct err *e)
@@ -49,7 +51,8 @@ static bool read_taken(struct spool *s, struct err *e)
 	if (!path_set(&path, e, "%s/taken", s->dir.text) ||
 	    !file_read(path.text, 32, &text, &found, e))
 		return false;
-	if (found && !text_parse_int(text.len > 0 ? text.at : "", 0, INT64_MAX, &s->taken))
+	if (found &&
+	    !text_parse_int(text.len > 0 ? text.at : "", 0, INT64_MAX, &s->taken))
 		return err_set(e, ERR_IO, "%s is damaged", path.text);
 	return true;
 }
@@ -87,8 +90,9 @@ bool spool_open(const char *state_dir, struct spool **ret, struct err *e)
 	if (s == NULL)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the spool");
 	pthread_mutex_init(&s->lock, NULL);
-	if (!path_set(&s->dir, e, "%s/spool", state_dir) || !file_make_dir(s->dir.text, 0700, e) ||
-	    !read_id(s, e) || !read_taken(s, e) || !file_each(s->dir.text, see_report, s, e))
+	if (!path_set(&s->dir, e, "%s/spool", state_dir) ||
+	    !file_make_dir(s->dir.text, 0700, e) || !read_id(s, e) || !read_taken(s, e) ||
+	    !file_each(s->dir.text, see_report, s, e))
 		return err_wrap(e, "the spool of reports");
 	if (s->last < s->taken)
 		s->last = s->taken;
@@ -122,7 +126,8 @@ bool spool_add(struct spool *s, const char *kind, const struct uuid *instance,
 	json_close(&w);
 	if (text.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for a report");
-	if (!report_path(s, s->last + 1, &path, e) || !file_write(path.text, view_of(text.at), 0600, e))
+	if (!report_path(s, s->last + 1, &path, e) ||
+	    !file_write(path.text, view_of(text.at), 0600, e))
 		return err_wrap(e, "the report %s of %s", kind, instance->text);
 	s->last++;
 	return true;
@@ -173,7 +178,8 @@ bool spool_taken(struct spool *s, int64_t seq, struct err *e)
 	if (seq <= s->taken)
 		return true;
 	if (seq > s->last)
-		return err_set(e, ERR_INTERNAL, "the broker took reports that were never made");
+		return err_set(e, ERR_INTERNAL,
+			       "the broker took reports that were never made");
 	if (!path_set(&path, e, "%s/taken", s->dir.text) ||
 	    !text_format(text, sizeof(text), "%lld", (long long)seq) ||
 	    !file_write(path.text, view_of(text), 0600, e))

@@ -24,7 +24,8 @@ MUST_CHECK bool spool_add(struct spool *s, const char *kind, const struct uuid *
 int64_t spool_waiting(struct spool *s);
 enum { SPOOL_BATCH = 100 };
 /* Appends the body of the oldest reports to ret; *ret_count 0 when there is none. */
-MUST_CHECK bool spool_batch(struct spool *s, struct buf *ret, size_t *ret_count, struct err *e);
+MUST_CHECK bool spool_batch(struct spool *s, struct buf *ret, size_t *ret_count,
+			    struct err *e);
 /* The broker has everything up to seq. */
 MUST_CHECK bool spool_taken(struct spool *s, int64_t seq, struct err *e);
 DEFINE_DROP(spool)

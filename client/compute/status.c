@@ -7,7 +7,8 @@
 
 enum { ASK_MS = 15000 };
 
-static bool ask_about(const struct options *o, const char *op, struct json **ret, struct err *e)
+static bool ask_about(const struct options *o, const char *op, struct json **ret,
+		      struct err *e)
 {
 	struct request q = { 0 };
 
@@ -23,8 +24,8 @@ bool command_deliver(const struct options *o, struct err *e)
 
 	if (!ask_about(o, "deliver", &answer, e))
 		return false;
-	printf("libvirt has the secret of %s; vtpm-client forget %s takes it back\n", o->word,
-	       o->word);
+	printf("libvirt has the secret of %s; vtpm-client forget %s takes it back\n",
+	       o->word, o->word);
 	return true;
 }
 
@@ -65,20 +66,23 @@ static void print_people(const struct json *j)
 {
 	size_t n = json_count(j, "guests");
 
-	printf("host         %s\nbroker       %s, %s\nlibvirt      %s\n", text_of(j, "name"),
-	       text_of(j, "url"), text_of(j, "broker"), text_of(j, "libvirt"));
-	printf("certificate  until %s\nreports      %lld wait\n", text_of(j, "certificate_ends"),
-	       number_of(j, "waiting"));
+	printf("host         %s\nbroker       %s, %s\nlibvirt      %s\n",
+	       text_of(j, "name"), text_of(j, "url"), text_of(j, "broker"),
+	       text_of(j, "libvirt"));
+	printf("certificate  until %s\nreports      %lld wait\n",
+	       text_of(j, "certificate_ends"), number_of(j, "waiting"));
 	if (n == 0)
 		return;
-	printf("\n%-36s  %-10s  %7s  %5s  %-8s  %-7s  %s\n", "INSTANCE", "POLICY", "VERSION", "EPOCH",
-	       "STATE", "RUNNING", "COPY UNTIL");
+	printf("\n%-36s  %-10s  %7s  %5s  %-8s  %-7s  %s\n", "INSTANCE", "POLICY",
+	       "VERSION", "EPOCH", "STATE", "RUNNING", "COPY UNTIL");
 	for (size_t i = 0; i < n; i++) {
 		const struct json *g = json_item(j, "guests", i);
 
-		printf("%-36s  %-10s  %7lld  %5lld  %-8s  %-7s  %s\n", text_of(g, "instance"),
-		       text_of(g, "security"), number_of(g, "version"), number_of(g, "epoch"),
-		       text_of(g, "state"), yes_no(g, "running"), text_of(g, "lease_ends"));
+		printf("%-36s  %-10s  %7lld  %5lld  %-8s  %-7s  %s\n",
+		       text_of(g, "instance"), text_of(g, "security"),
+		       number_of(g, "version"), number_of(g, "epoch"),
+		       text_of(g, "state"), yes_no(g, "running"),
+		       text_of(g, "lease_ends"));
 	}
 }
 
@@ -98,7 +102,8 @@ static void copy_guest(struct json_writer *w, const struct json *g)
 
 static bool print_json(const struct json *j, struct err *e)
 {
-	static const char *const texts[] = { "name", "url", "broker", "libvirt", "certificate_ends" };
+	static const char *const texts[] = { "name", "url", "broker", "libvirt",
+					     "certificate_ends" };
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct json_writer w = { .to = &text };
 

@@ -51,7 +51,8 @@ static bool listen_unix(const char *path, int *ret, struct err *e)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool ok = fd >= 0 && text_copy(at.sun_path, sizeof(at.sun_path), path) &&
 		  (unlink(path) == 0 || errno == ENOENT) &&
-		  bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 8) == 0;
+		  bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 &&
+		  listen(fd, 8) == 0;
 
 	umask(before);
 	*ret = fd;
@@ -63,9 +64,11 @@ static bool listen_both(struct swtpm *s, struct err *e)
 	struct path ctrl;
 
 	if (s->port != 0)
-		return listen_tcp(s->port, &s->data_fd, e) && listen_tcp(s->port + 1, &s->ctrl_fd, e);
+		return listen_tcp(s->port, &s->data_fd, e) &&
+		       listen_tcp(s->port + 1, &s->ctrl_fd, e);
 	return path_set(&ctrl, e, "%s.ctrl", s->unix_path.text) &&
-	       listen_unix(s->unix_path.text, &s->data_fd, e) && listen_unix(ctrl.text, &s->ctrl_fd, e);
+	       listen_unix(s->unix_path.text, &s->data_fd, e) &&
+	       listen_unix(ctrl.text, &s->ctrl_fd, e);
 }
 
 static int connect_ctrl(const struct swtpm *s)
@@ -125,8 +128,8 @@ static bool state_is_free(const struct swtpm *s, struct err *e)
 	fd = open(path.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
 		return true;
-	return err_set(e, ERR_STATE_BUSY, "process %ld uses the TPM state in %s", (long)lock.l_pid,
-		       s->dir.text);
+	return err_set(e, ERR_STATE_BUSY, "process %ld uses the TPM state in %s",
+		       (long)lock.l_pid, s->dir.text);
 }
 
 bool swtpm_open(struct swtpm *s, const char *dir, const char *unix_path, int64_t port,
@@ -182,7 +185,8 @@ static bool explain(const struct swtpm *s, struct err *e)
 	text[n > 0 ? n : 0] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (strstr(text, known[i].says) != NULL)
-			return err_set(e, known[i].kind, "the TPM state in %.100s does not open: %s",
+			return err_set(e, known[i].kind,
+				       "the TPM state in %.100s does not open: %s",
 				       s->dir.text, err_info(known[i].kind)->title);
 	text[strcspn(text, "\r\n")] = '\0';
 	return err_set(e, ERR_EMULATOR_FAILED, "%.150s",
@@ -205,10 +209,11 @@ bool swtpm_make(struct swtpm *s, int key_fd, struct err *e)
 	/* An empty file is no state; swtpm would refuse it. */
 	if (!state_path(s, &empty) || !file_remove(empty.text, e))
 		return false;
-	if (!child_arg(&c, "--tpm2") || !child_arg(&c, "--tpmstate") || !child_arg(&c, s->dir.text) ||
-	    !child_arg(&c, "--createek") || !child_arg(&c, "--not-overwrite") ||
-	    !child_arg(&c, "--cipher") || !child_arg(&c, "aes-256-cbc") ||
-	    !child_arg(&c, "--pwdfile-fd") || !child_arg(&c, "3"))
+	if (!child_arg(&c, "--tpm2") || !child_arg(&c, "--tpmstate") ||
+	    !child_arg(&c, s->dir.text) || !child_arg(&c, "--createek") ||
+	    !child_arg(&c, "--not-overwrite") || !child_arg(&c, "--cipher") ||
+	    !child_arg(&c, "aes-256-cbc") || !child_arg(&c, "--pwdfile-fd") ||
+	    !child_arg(&c, "3"))
 		return err_set(e, ERR_INTERNAL, "too many arguments");
 	if (!spawn(s, &c, e))
 		return false;
@@ -220,18 +225,21 @@ bool swtpm_make(struct swtpm *s, int key_fd, struct err *e)
 static bool set_server(const struct swtpm *s, struct child *c)
 {
 	if (s->port != 0)
-		return child_argf(c, "type=tcp,bindaddr=127.0.0.1,port=%lld", (long long)s->port);
+		return child_argf(c, "type=tcp,bindaddr=127.0.0.1,port=%lld",
+				  (long long)s->port);
 	return child_argf(c, "type=unixio,path=%s,mode=0600", s->unix_path.text);
 }
 
 static bool set_arguments(const struct swtpm *s, struct child *c)
 {
-	return child_arg(c, "socket") && child_arg(c, "--tpm2") && child_arg(c, "--tpmstate") &&
-	       child_argf(c, "dir=%s,mode=0600", s->dir.text) && child_arg(c, "--server") &&
-	       set_server(s, c) && child_arg(c, "--ctrl") &&
+	return child_arg(c, "socket") && child_arg(c, "--tpm2") &&
+	       child_arg(c, "--tpmstate") &&
+	       child_argf(c, "dir=%s,mode=0600", s->dir.text) &&
+	       child_arg(c, "--server") && set_server(s, c) && child_arg(c, "--ctrl") &&
 	       child_argf(c, "type=%s,fd=3", s->port != 0 ? "tcp" : "unixio") &&
 	       child_arg(c, "--flags") && child_arg(c, "not-need-init,startup-clear") &&
-	       child_arg(c, "--key") && child_arg(c, "pwdfd=4,mode=aes-256-cbc,kdf=pbkdf2") &&
+	       child_arg(c, "--key") &&
+	       child_arg(c, "pwdfd=4,mode=aes-256-cbc,kdf=pbkdf2") &&
 	       child_arg(c, "--migration-key") &&
 	       child_arg(c, "pwdfd=5,mode=aes-256-cbc,kdf=pbkdf2");
 }
@@ -295,7 +303,8 @@ bool swtpm_wait(struct swtpm *s, const int *stop, size_t n, struct err *e)
 		int signo = sigwaitinfo(&set, NULL);
 
 		if (reap(s, &status))
-			return (WIFEXITED(status) && WEXITSTATUS(status) == 0) || explain(s, e);
+			return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+			       explain(s, e);
 		if (signo > 0 && signo != SIGCHLD)
 			break;
 	}

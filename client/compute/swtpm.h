@@ -17,17 +17,17 @@
 #include "client/compute/files.h"
 
 struct swtpm {
-	struct path dir;  /* of the state */
+	struct path dir;       /* of the state */
 	struct path unix_path; /* "" for TCP */
-	int data_fd, ctrl_fd; /* owned: listening */
+	int data_fd, ctrl_fd;  /* owned: listening */
 	int64_t port;
-	pid_t pid;	  /* 0: not started or gone */
-	int words_fd;	  /* owned: what the child said */
+	pid_t pid;    /* 0: not started or gone */
+	int words_fd; /* owned: what the child said */
 };
 
 /* Binds the sockets and looks at the state's lock. */
-MUST_CHECK bool swtpm_open(struct swtpm *s, const char *dir, const char *unix_path, int64_t port,
-			   struct err *e);
+MUST_CHECK bool swtpm_open(struct swtpm *s, const char *dir, const char *unix_path,
+			   int64_t port, struct err *e);
 bool swtpm_has_state(const struct swtpm *s);
 /* Makes a new TPM with an endorsement key; key_fd is read. */
 MUST_CHECK bool swtpm_make(struct swtpm *s, int key_fd, struct err *e);

@@ -61,7 +61,8 @@ static bool confine(pid_t parent)
 
 	sigemptyset(&empty);
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
-	       setrlimit(RLIMIT_CORE, &none) == 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
+	       setrlimit(RLIMIT_CORE, &none) == 0 &&
+	       signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
 	       sigprocmask(SIG_SETMASK, &empty, NULL) == 0;
 }
 

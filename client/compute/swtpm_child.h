@@ -28,6 +28,7 @@ struct child {
 
 MUST_CHECK bool child_arg(struct child *c, const char *text);
 MUST_CHECK bool child_argf(struct child *c, const char *fmt, ...) PRINTF(2, 3);
-MUST_CHECK bool child_start(const struct child *c, int words_fd, pid_t *ret, struct err *e);
+MUST_CHECK bool child_start(const struct child *c, int words_fd, pid_t *ret,
+			    struct err *e);
 
 #endif

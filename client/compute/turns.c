@@ -65,7 +65,8 @@ static struct timespec after_ms(int64_t ms)
 	return t;
 }
 
-bool turns_take(struct turns *t, const struct uuid *instance, int64_t wait_ms, struct err *e)
+bool turns_take(struct turns *t, const struct uuid *instance, int64_t wait_ms,
+		struct err *e)
 {
 	struct timespec until = after_ms(wait_ms);
 	struct uuid *place;

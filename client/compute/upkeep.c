@@ -13,7 +13,7 @@ enum { TICK_MS = 1000, SLOWEST_S = 30, RENEW_S = 3600, SOON_S = 60 };
 
 /* What is due when; all in monotonic microseconds. */
 struct plan {
-	struct agent *agent; /* borrowed */
+	struct agent *agent;                  /* borrowed */
 	int64_t send_at, pause_us, failed_at; /* of the reports */
 	int64_t renew_at, match_at;
 	int64_t mended_for; /* the connection to libvirt that was mended last */
@@ -106,7 +106,8 @@ static void mend(struct plan *p)
 	/* `run` may end at any time; guests of libvirt only need it after a new connection. */
 	if (!upkeep_mend(a, up != p->mended_for ? up : 0, &e)) {
 		if (e.kind != ERR_STARTING_UP && e.kind != ERR_DEADLINE)
-			log_err(a->log, LOG_LEVEL_WARN, "a guest's record was not mended", &e);
+			log_err(a->log, LOG_LEVEL_WARN, "a guest's record was not mended",
+				&e);
 		return;
 	}
 	if (a->libvirt == NULL || up == p->mended_for || !libvirt_is_up(a->libvirt))
@@ -142,7 +143,8 @@ void *upkeep_run(void *agent)
 	struct err e = { 0 };
 
 	if (a->libvirt != NULL && !boot_look(a, &p.new_boot, &e))
-		log_err(a->log, LOG_LEVEL_WARN, "cannot see whether the host was booted", &e);
+		log_err(a->log, LOG_LEVEL_WARN, "cannot see whether the host was booted",
+			&e);
 	while (!a->stopping) {
 		mend(&p);
 		send_reports(&p);
