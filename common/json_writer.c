@@ -39,7 +39,8 @@ static void add_string(struct buf *to, const char *text)
 	for (size_t i = 0, step; i < len; i += step) {
 		step = plain_run(text + i);
 		if (step) {
-			buf_add_bytes(to, (struct view){ (const uint8_t *)text + i, step });
+			buf_add_bytes(to,
+				      (struct view){ (const uint8_t *)text + i, step });
 			continue;
 		}
 		step = text_utf8_step(text + i, len - i);

@@ -188,7 +188,7 @@ bool text_is_name(const char *text, size_t max)
 	while (is_alnum(text[len]) || text[len] == '.' || text[len] == '_' ||
 	       text[len] == '-')
 		len++;
-	return text[len] == '\0' && len <= max;
+	return len <= max && text[len] == '\0';
 }
 
 bool text_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret)
