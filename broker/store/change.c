@@ -38,19 +38,19 @@ static void change_add(struct change *c, enum table t, const void *row, bool put
 {
 	const struct table_spec *s = table_spec(t);
 	size_t size = put ? s->row_size : s->key_size;
-	void *copy;
+	struct change_entry *entry = &c->entries[c->count];
 
 	if (c->count == CHANGE_MAX) {
 		err_set(&c->trouble, ERR_INTERNAL, "a change has too many parts");
 		return;
 	}
-	copy = malloc(size);
-	if (!copy) {
+	*entry = (struct change_entry){ s, malloc(size), put };
+	if (!entry->row) {
 		err_set(&c->trouble, ERR_NO_MEMORY, "out of memory");
 		return;
 	}
-	memcpy(copy, row, size);
-	c->entries[c->count++] = (struct change_entry){ s, copy, put };
+	memcpy(entry->row, row, size);
+	c->count++;
 }
 
 void change_guard(struct change *c, enum table t, const void *row)
@@ -66,8 +66,7 @@ void change_put(struct change *c, enum table t, const void *row)
 struct audit_record *change_audit(struct change *c)
 {
 	if (!c->has_audit)
-		if (!c->has_audit)
-			c->audit = (struct audit_record){ .count = 1 };
+		c->audit = (struct audit_record){ .count = 1 };
 	c->has_audit = true;
 	return &c->audit;
 }

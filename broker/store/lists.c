@@ -77,7 +77,7 @@ static bool instances_like(struct reader *r, const struct instance_filter *f,
 
 	if (strlen(f->match) >= sizeof(((struct instance_row *)0)->name))
 		return true; /* the name of none */
-	for (size_t i = 0; f->match[i] && i < sizeof(from) - 2; i++) {
+	for (size_t i = 0; i < sizeof(from) - 2 && f->match[i]; i++) {
 		char c = f->match[i];
 
 		from[i] = (char)(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);

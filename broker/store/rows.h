@@ -161,12 +161,13 @@ struct spool_row { /* key: host: how far a host's reports were taken */
 	int64_t seq;
 };
 
-#define TABLES(X)                                                                       \
-	X(TOKEN, token)                                                                 \
-	X(ENROLL, enroll)                                                               \
-	X(HOST, host) X(INSTANCE, instance) X(VERSION, version) X(PLACEMENT, placement) \
-		X(PERMIT, permit) X(RELEASE, release) X(COPY, copy) X(SETTING, setting) \
-			X(PROJECT_KEY, project_key) X(SPOOL, spool)
+/* clang-format off */
+#define TABLES(X) \
+	X(TOKEN, token) X(ENROLL, enroll) X(HOST, host) X(INSTANCE, instance) \
+	X(VERSION, version) X(PLACEMENT, placement) X(PERMIT, permit) \
+	X(RELEASE, release) X(COPY, copy) X(SETTING, setting) \
+	X(PROJECT_KEY, project_key) X(SPOOL, spool)
+/* clang-format on */
 
 #define TABLE_ENUM(NAME, name) TABLE_##NAME,
 enum table { TABLES(TABLE_ENUM) TABLE_COUNT };
