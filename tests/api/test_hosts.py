@@ -398,6 +398,17 @@ def test_an_erased_copy_counts_only_after_the_newest_release(broker):
     assert not own()
 
 
+def test_a_copy_erased_after_a_refused_attempt_counts_once_the_guest_has_stopped(broker):
+    i, attempt = released(broker, "host", lease=True)
+    copy = lambda: [e for e in broker.h1.get("/v1/hosts/self/instances?limit=500").json()["items"]
+                    if e["id"] == i][0]["copy"]
+    broker.h1.report("copy_erased", i, new_id())
+    assert copy()
+    broker.h1.report("stopped", i, attempt)
+    broker.h1.report("copy_erased", i, new_id())
+    assert not copy()
+
+
 # ---- policies ----
 
 def put_image(b, image, generation, **body):

@@ -107,14 +107,18 @@ static bool take_used_copy(struct exchange *x, struct seen *s, const struct repo
 	return true;
 }
 
-/* The report may be older than the copy: it counts for a copy of this placement only where it
- * names the newest release, after which no other copy came. */
+/*
+ * The report may have waited in the spool while a later release brought the copy anew. It
+ * counts for a copy of this placement where it names the newest release, or comes after the
+ * report that this one's guest has stopped: the spool is in order.
+ */
 static bool take_copy_erased(struct exchange *x, struct seen *s, const struct report *r,
 			     int64_t now_us)
 {
 	if (s->copy.head.generation == 0)
 		return false;
-	if (is_placed_here(x, s) && has_copy(s) && !is_newest(x, s, r))
+	if (is_placed_here(x, s) && has_copy(s) && !is_newest(x, s, r) &&
+	    !s->placement.stopped)
 		return false;
 	if (s->copy.erased_us)
 		return true;
