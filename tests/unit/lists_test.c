@@ -278,6 +278,51 @@ static void snapshot(struct bed *b)
 	reader_end(b->reader);
 }
 
+/* How SQLite would go about a statement; "" where it walks no table. */
+static void plan_of(struct bed *b, const char *sql, char *ret, size_t cap)
+{
+	char explain[2048];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+
+	ret[0] = '\0';
+	snprintf(explain, sizeof(explain), "EXPLAIN QUERY PLAN %s", sql);
+	need(b,
+	     sqlite3_open(b->path, &db) == SQLITE_OK &&
+		     sqlite3_prepare_v2(db, explain, -1, &stmt, NULL) == SQLITE_OK,
+	     sql);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		size_t at = strlen(ret);
+
+		snprintf(ret + at, cap - at, "%s; ", sqlite3_column_text(stmt, 3));
+	}
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+}
+
+/* With a million secrets a statement that scans would be felt by everybody. */
+static void plans(struct bed *b)
+{
+#define STATEMENT_TEXT(role, NAME, sql) { SQL_##NAME, #NAME, sql },
+	static const struct {
+		enum statement id;
+		const char *name, *sql;
+	} rows[] = { STATEMENTS(STATEMENT_TEXT) };
+	char plan[1024], says[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (strncmp(rows[i].sql, "SELECT", 6) != 0 ||
+		    rows[i].id == SQL_AUDIT_LAST)
+			continue; /* the last row is the end of the table itself */
+		plan_of(b, rows[i].sql, plan, sizeof(plan));
+		snprintf(says, sizeof(says), "%s goes by an index, in its order",
+			 rows[i].name);
+		if (!check(says,
+			   plan[0] && !strstr(plan, "SCAN") && !strstr(plan, "ORDER BY")))
+			printf("# %s\n", plan);
+	}
+}
+
 int main(void)
 {
 	struct bed b;
@@ -290,6 +335,7 @@ int main(void)
 	too_long(&b);
 	snapshot(&b);
 	instances(&b);
+	plans(&b);
 	bed_down(&b);
 	return done();
 }
