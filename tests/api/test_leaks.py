@@ -105,17 +105,27 @@ def in_core(core, values):
     return done.returncode == 0
 
 
+def plain_program():
+    """A broker without sanitizers: what they reserve makes a core dump of terabytes."""
+    for program in (Path(bed.brokerd()), bed.TOP / "build/broker/daemon/vtpm-brokerd"):
+        if program.exists() and b"__asan_init" not in program.read_bytes():
+            return str(program)
+    return None
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to dump another process")
 @pytest.mark.skipif(shutil.which("gcore") is None, reason="gcore is not installed")
 def test_core_dump_after_a_thousand_releases_holds_none(tmp_path):
-    plain = bed.TOP / "build/broker/daemon/vtpm-brokerd"
-    with bed.broker(program=str(plain) if plain.exists() else None) as b:
+    program = plain_program()
+    if program is None:
+        pytest.skip("there is no build without sanitizers")
+    with bed.broker(program=program) as b:
         ids = [started(b, s) for s in ["deployment"] * 18 + ["user", "host"]]
         values = set()
         for n in range(1000):
             r = b.h1.release(ids[n % 18]) if n < 998 else b.h1.release(ids[n - 980], lease=True)
             assert r.status_code == 200, r.text
-            if n % 18 == n or n >= 998:
+            if n < 18 or n >= 998:
                 values.add(b.h1.open(r.json()["jwe"])[1])
         assert len(values) == 20
         core = core_of(b, tmp_path)
