@@ -58,7 +58,8 @@ static const char *query_value(const char *query, const char *name)
 	return NULL;
 }
 
-const char *exchange_query(const struct exchange *x, const char *name, char *ret, size_t cap)
+const char *exchange_query(const struct exchange *x, const char *name, char *ret,
+			   size_t cap)
 {
 	const char *p = x->query == NULL ? NULL : query_value(x->query, name);
 	size_t n = 0;
@@ -81,7 +82,8 @@ void exchange_json(struct exchange *x, int status, struct json_writer *ret)
 
 void exchange_etag(struct exchange *x, int64_t generation)
 {
-	(void)snprintf(x->reply.etag, sizeof x->reply.etag, "\"%lld\"", (long long)generation);
+	(void)snprintf(x->reply.etag, sizeof x->reply.etag, "\"%lld\"",
+		       (long long)generation);
 }
 
 bool exchange_if_match(const struct exchange *x, int64_t generation, struct err *e)

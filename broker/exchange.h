@@ -13,48 +13,56 @@
 #ifndef BROKER_EXCHANGE_H
 #define BROKER_EXCHANGE_H
 
+#include "broker/handler.h"
 #include "broker/store/queries.h"
 #include "common/json.h"
-
-enum method { METHOD_GET, METHOD_PUT, METHOD_POST, METHOD_DELETE, METHOD_OTHER };
 
 /* One TLS connection as auth sees it; kept by http for the connection's life. */
 struct peer {
 	char address[64];
 	struct view certificate; /* DER; len 0: none was shown */
-	bool checked;		 /* below is set: verified once per connection */
-	enum err_kind bad;	 /* ERR_NONE: it is one of ours */
+	bool checked;            /* below is set: verified once per connection */
+	enum err_kind bad;       /* ERR_NONE: it is one of ours */
 	struct cert_facts facts;
 };
 
 enum principal_kind { PRINCIPAL_NONE, PRINCIPAL_PERSON, PRINCIPAL_HOST };
-enum role { ROLE_MEMBER, ROLE_OPERATOR, ROLE_ORCHESTRATOR, ROLE_HOST_ADMIN, ROLE_AUDITOR, ROLES };
+enum role {
+	ROLE_MEMBER,
+	ROLE_OPERATOR,
+	ROLE_ORCHESTRATOR,
+	ROLE_HOST_ADMIN,
+	ROLE_AUDITOR,
+	ROLES
+};
 
 struct principal {
 	enum principal_kind kind;
-	enum role role;		 /* of a person */
-	struct token_row token;	 /* of a person: issuer, subject, project, scope */
-	struct host_row host;	 /* of a host, as read for this request */
+	enum role role;         /* of a person */
+	struct token_row token; /* of a person: issuer, subject, project, scope */
+	struct host_row host;   /* of a host, as read for this request */
 };
 
 struct reply {
 	int status; /* 0: nothing staged yet */
 	struct buf body;
-	const char *content_type;	/* const text */
-	struct secret *secret;	/* owned; instead of body: octet-stream, wiped after sending */
-	char etag[24];		/* generation in quotes, or "" */
+	const char *content_type; /* const text */
+	struct secret
+		*secret; /* owned; instead of body: octet-stream, wiped after sending */
+	char etag[24];   /* generation in quotes, or "" */
 	char location[160];
 };
 
 struct exchange {
 	/* set by the transport */
 	enum method method;
-	const char *path;	   /* as received, without the query, not decoded */
-	const char *query;	   /* after '?', or "" */
+	const char *path;          /* as received, without the query, not decoded */
+	const char *query;         /* after '?', or "" */
 	const char *authorization; /* NULL: header absent; likewise below */
 	const char *content_type;
 	const char *if_match;
-	const char *bad_header;	   /* name of one that must not be there, or twice; or NULL */
+	const char
+		*bad_header; /* name of one that must not be there, or twice; or NULL */
 	struct view body;
 	bool body_too_large;
 	struct peer *peer;
@@ -64,61 +72,34 @@ struct exchange {
 	/* set by dispatch */
 	char request_id[37];
 	const struct route *route;
-	char args[3][160];	   /* what the pattern's {} matched, decoded */
+	char args[3][160]; /* what the pattern's {} matched, decoded */
 	struct principal who;
-	struct reader *db;	   /* the worker's connection */
-	struct change *change;	   /* owned */
-	struct reply reply;	   /* owned */
+	struct reader *db;     /* the worker's connection */
+	struct change *change; /* owned */
+	struct reply reply;    /* owned */
 	int tries;
-	void *worker;		   /* the worker's own caches; see api.h */
-	struct err failed;	   /* the error that the reply tells, or ERR_NONE */
+	void *worker;                /* the worker's own caches; see api.h */
+	struct err failed;           /* the error that the reply tells, or ERR_NONE */
 	int64_t started_us, ends_us; /* monotonic */
-	struct dispatch *dispatch; /* borrowed */
-	struct exchange *next;	   /* in the queue */
+	struct dispatch *dispatch;   /* borrowed */
+	struct exchange *next;       /* in the queue */
 };
 
-void exchange_done(struct exchange *x); /* frees what it owns, wipes the reply */
+void exchange_done(struct exchange *x);       /* frees what it owns, wipes the reply */
 void exchange_drop_reply(struct exchange *x); /* wipes what was staged, or sent */
-
-struct api; /* what handlers work with; built in main */
-typedef bool api_handler(struct api *api, struct exchange *x, struct err *e);
-
-enum who_may_try {
-	TRY_ANYONE = 1 << 0,  /* no identity needed */
-	TRY_MEMBER = 1 << 1,
-	TRY_OPERATOR = 1 << 2,
-	TRY_ORCHESTRATOR = 1 << 3,
-	TRY_HOST_ADMIN = 1 << 4,
-	TRY_AUDITOR = 1 << 5,
-	TRY_HOST = 1 << 6,	/* approved (or draining) */
-	TRY_HOST_ANY = 1 << 7,	/* also pending or fenced: to learn their own state */
-	TRY_PERSON = TRY_MEMBER | TRY_OPERATOR | TRY_ORCHESTRATOR | TRY_HOST_ADMIN | TRY_AUDITOR,
-};
-
-enum body_kind { BODY_NONE, BODY_JSON, BODY_BYTES };
-
-struct route {
-	enum method method;
-	const char *pattern; /* "/v1/instances/{uuid}/place": {uuid} {name} {id} */
-	api_handler *handler;
-	unsigned may;	      /* who_may_try */
-	enum body_kind body;
-	size_t body_max;      /* bytes */
-	const char *verb;     /* for the audit trail: "instance.place" */
-	const char *says;     /* one line, for the documentation */
-	bool releases;	      /* answers with a secret: never without an audit record */
-};
 
 /* Helpers for handlers. */
 
 /* The decoded value of a query field, or NULL when absent. Values above 255 bytes never reach
  * a handler, so a ret of 256 is always enough; a smaller one gets cut text. */
-const char *exchange_query(const struct exchange *x, const char *name, char *ret, size_t cap);
+const char *exchange_query(const struct exchange *x, const char *name, char *ret,
+			   size_t cap);
 /* Starts a JSON body: write the one object to ret. What was staged before is dropped. */
 void exchange_json(struct exchange *x, int status, struct json_writer *ret);
 void exchange_etag(struct exchange *x, int64_t generation);
 /* ERR_PRECONDITION_REQUIRED without If-Match, ERR_PRECONDITION_FAILED with another. */
-MUST_CHECK bool exchange_if_match(const struct exchange *x, int64_t generation, struct err *e);
+MUST_CHECK bool exchange_if_match(const struct exchange *x, int64_t generation,
+				  struct err *e);
 /* The one problem+json (RFC 9457) writer; drops and wipes what was staged. */
 void exchange_problem(struct exchange *x, const struct err *e);
 /* Fills who, when, from where and which verb in the change's audit record; verdict "allowed". */

@@ -50,12 +50,14 @@ static bool role_parse(const char *name, enum role *ret)
 }
 
 /* A clock that shows less than what was already signed or stored cannot judge dates. */
-static bool clock_is_sane(const struct auth *a, int64_t now_us, int64_t seen_us, struct err *e)
+static bool clock_is_sane(const struct auth *a, int64_t now_us, int64_t seen_us,
+			  struct err *e)
 {
 	int64_t least_us = seen_us > a->o.since_us ? seen_us : a->o.since_us;
 
 	if (now_us < least_us - CLOCK_SLACK_US)
-		return err_set(e, ERR_CLOCK, "the broker's clock is before the credential's beginning");
+		return err_set(e, ERR_CLOCK,
+			       "the broker's clock is before the credential's beginning");
 	return true;
 }
 
@@ -96,7 +98,8 @@ static bool token_identify(const struct auth *a, struct exchange *x, struct err 
 		return err_set(e, ERR_BAD_TOKEN, "this is not a token of this broker");
 	if (!digest_sha256(text, sha256, e) || !read_token_by_sha256(x->db, sha256, t, e))
 		return false;
-	if (t->head.generation == 0 || !mac_equal(sha256, t->sha256) || !role_parse(t->role, &role))
+	if (t->head.generation == 0 || !mac_equal(sha256, t->sha256) ||
+	    !role_parse(t->role, &role))
 		return err_set(e, ERR_BAD_TOKEN, "this token is not known here");
 	if (!token_is_good(a, t, e))
 		return false;
@@ -129,7 +132,8 @@ static bool certificate_is_good(const struct auth *a, struct peer *p, struct err
 	if (p->bad != ERR_NONE)
 		return err_set(e, p->bad, "the client certificate is refused");
 	if (now_us < p->facts.not_before_us || now_us >= p->facts.not_after_us)
-		return err_set(e, ERR_CERTIFICATE_EXPIRED, "the client certificate is not valid now");
+		return err_set(e, ERR_CERTIFICATE_EXPIRED,
+			       "the client certificate is not valid now");
 	return true;
 }
 
@@ -158,7 +162,8 @@ static bool host_identify(const struct auth *a, struct exchange *x, struct err *
 	if (!read_host(x->db, x->peer->facts.key_hash, h, e))
 		return false;
 	if (h->head.generation == 0)
-		return err_set(e, ERR_BAD_CERTIFICATE, "no host with this key is enrolled");
+		return err_set(e, ERR_BAD_CERTIFICATE,
+			       "no host with this key is enrolled");
 	x->who.kind = PRINCIPAL_HOST;
 	return host_may(h, x->route->may, e);
 }
@@ -175,6 +180,7 @@ bool auth_identify(struct auth *a, struct exchange *x, struct err *e)
 		return host_identify(a, x, e);
 	if (x->authorization != NULL)
 		return token_identify(a, x, e);
-	return err_set(e, ERR_UNAUTHENTICATED, hosts_only ? "a client certificate is needed"
-							   : "a token is needed");
+	return err_set(e, ERR_UNAUTHENTICATED,
+		       hosts_only ? "a client certificate is needed"
+				  : "a token is needed");
 }

@@ -21,9 +21,9 @@
 struct auth;
 
 struct auth_options {
-	const struct ca *ca;	   /* borrowed */
+	const struct ca *ca;       /* borrowed */
 	const struct clock *clock; /* borrowed */
-	int64_t since_us;	   /* when this CA was made: no clock may show less; 0: unknown */
+	int64_t since_us; /* when this CA was made: no clock may show less; 0: unknown */
 };
 
 MUST_CHECK bool auth_new(const struct auth_options *o, struct auth **ret, struct err *e);

@@ -26,10 +26,10 @@ struct crew { /* one worker thread */
 struct dispatch {
 	struct dispatch_options o;
 	struct route_table routes;
-	struct limit *limit;	   /* owned */
+	struct limit *limit;       /* owned */
 	struct refusals *refusals; /* owned */
 	struct journal *journal;   /* owned */
-	struct queue *queue;	   /* owned; audit rows on their way count as under way too */
+	struct queue *queue; /* owned; audit rows on their way count as under way too */
 	struct crew crew[DISPATCH_WORKERS_MAX];
 	int64_t head_due_us; /* the journal's thread, then dispatch_free */
 	int64_t head_logged;
@@ -111,7 +111,8 @@ static void row_write(struct dispatch *d, const struct audit_record *a)
 	struct err e = { 0 };
 
 	if (r == NULL || !change_new(&r->change, &e)) {
-		log_event(d->o.log, LOG_LEVEL_ERROR, "audit_row_lost", "verb", a->verb, NULL);
+		log_event(d->o.log, LOG_LEVEL_ERROR, "audit_row_lost", "verb", a->verb,
+			  NULL);
 		free(r);
 		return;
 	}
@@ -141,8 +142,9 @@ static void head_log(struct dispatch *d, const char *when)
 		return;
 	d->head_logged = number;
 	(void)snprintf(number_text, sizeof number_text, "%lld", (long long)number);
-	log_event(d->o.log, LOG_LEVEL_INFO, "audit_head", "writer", store_writer_name(d->o.store),
-		  "number", number_text, "mac", mac, "when", when, NULL);
+	log_event(d->o.log, LOG_LEVEL_INFO, "audit_head", "writer",
+		  store_writer_name(d->o.store), "number", number_text, "mac", mac,
+		  "when", when, NULL);
 }
 
 /* On the journal's thread. */
@@ -292,7 +294,8 @@ size_t dispatch_body_max(const struct dispatch *d, enum method method, const cha
 	struct err e = { 0 };
 	struct path p;
 
-	if (!path_parse(path, &p, &e) || !route_find(&d->routes, method, &p, &r, args, &e))
+	if (!path_parse(path, &p, &e) ||
+	    !route_find(&d->routes, method, &p, &r, args, &e))
 		return 0;
 	return r->body_max;
 }
@@ -345,7 +348,8 @@ static bool crew_start(struct dispatch *d, struct err *e)
 	return true;
 }
 
-bool dispatch_start(const struct dispatch_options *o, struct dispatch **ret, struct err *e)
+bool dispatch_start(const struct dispatch_options *o, struct dispatch **ret,
+		    struct err *e)
 {
 	OWNED(dispatch) d = calloc(1, sizeof *d);
 

@@ -27,17 +27,18 @@ struct worker; /* the caches of one worker thread; the api's */
 struct dispatch_options {
 	const struct route *routes; /* borrowed, matched in order */
 	size_t n_routes;
-	struct api *api;	   /* borrowed; handed to every handler */
-	struct auth *auth;	   /* borrowed */
-	struct store *store;	   /* borrowed; must outlive the dispatch */
+	struct api *api;           /* borrowed; handed to every handler */
+	struct auth *auth;         /* borrowed */
+	struct store *store;       /* borrowed; must outlive the dispatch */
 	const struct clock *clock; /* borrowed */
-	struct log *log;	   /* borrowed; NULL is quiet */
-	unsigned workers;	   /* 0: one per core, at least 2 */
+	struct log *log;           /* borrowed; NULL is quiet */
+	unsigned workers;          /* 0: one per core, at least 2 */
 	bool (*worker_new)(struct worker **ret, struct err *e); /* NULL: no caches */
 	void (*worker_free)(struct worker *w);
 };
 
-MUST_CHECK bool dispatch_start(const struct dispatch_options *o, struct dispatch **ret, struct err *e);
+MUST_CHECK bool dispatch_start(const struct dispatch_options *o, struct dispatch **ret,
+			       struct err *e);
 /* Takes x until x->finish(x) is called, which happens exactly once, perhaps before this
  * returns. After finish the dispatch does not touch x again. */
 void dispatch_submit(struct dispatch *d, struct exchange *x);

@@ -28,13 +28,14 @@ static void write_line(struct journal *j, const struct journal_line *l)
 
 	(void)snprintf(status, sizeof status, "%d", l->status);
 	(void)snprintf(ms, sizeof ms, "%.1f", (double)l->took_us / 1000);
-	log_event(j->log, level, "request", "id", l->request_id, "who", l->who, "verb", l->verb,
-		  "status", status, "ms", ms, ok ? NULL : "code",
+	log_event(j->log, level, "request", "id", l->request_id, "who", l->who, "verb",
+		  l->verb, "status", status, "ms", ms, ok ? NULL : "code",
 		  ok ? NULL : err_info(l->failed)->code, "why", l->why, NULL);
 }
 
 /* Takes up to AT_ONCE lines out of the ring; the lock is held. */
-static size_t take(struct journal *j, struct journal_line out[AT_ONCE], uint64_t *ret_lost)
+static size_t take(struct journal *j, struct journal_line out[AT_ONCE],
+		   uint64_t *ret_lost)
 {
 	size_t n = 0;
 

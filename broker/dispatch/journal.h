@@ -20,7 +20,7 @@ struct journal_line {
 	int status;
 	int64_t took_us;
 	enum err_kind failed; /* ERR_NONE where the request went well */
-	char why[160];	      /* the failure's trail; its cause stands last */
+	char why[160];        /* the failure's trail; its cause stands last */
 };
 
 struct journal;

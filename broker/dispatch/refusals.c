@@ -11,7 +11,8 @@ enum { ENTRIES = 512 };
 #define WINDOW_US (60 * US_PER_S)
 
 struct entry {
-	struct audit_record record; /* the latest repeat; its count is what is not yet written */
+	struct audit_record
+		record; /* the latest repeat; its count is what is not yet written */
 	int64_t began_us;
 	bool used;
 };
@@ -42,8 +43,9 @@ void refusals_free(struct refusals *r)
 
 static bool alike(const struct audit_record *a, const struct audit_record *b)
 {
-	return strcmp(a->credential, b->credential) == 0 && strcmp(a->verb, b->verb) == 0 &&
-	       strcmp(a->reason, b->reason) == 0 && strcmp(a->target, b->target) == 0 &&
+	return strcmp(a->credential, b->credential) == 0 &&
+	       strcmp(a->verb, b->verb) == 0 && strcmp(a->reason, b->reason) == 0 &&
+	       strcmp(a->target, b->target) == 0 &&
 	       strcmp(a->instance.text, b->instance.text) == 0 &&
 	       strcmp(a->address, b->address) == 0 && strcmp(a->kind, b->kind) == 0;
 }
@@ -69,8 +71,8 @@ static struct entry *entry_for(struct refusals *r, const struct audit_record *a)
 	return best;
 }
 
-bool refusals_counts(struct refusals *r, const struct audit_record *a, int64_t monotonic_us,
-		     struct audit_record *ret_ended)
+bool refusals_counts(struct refusals *r, const struct audit_record *a,
+		     int64_t monotonic_us, struct audit_record *ret_ended)
 {
 	struct entry *n;
 	bool repeat;
@@ -91,7 +93,8 @@ bool refusals_counts(struct refusals *r, const struct audit_record *a, int64_t m
 	return repeat;
 }
 
-bool refusals_ended(struct refusals *r, int64_t monotonic_us, bool all, struct audit_record *ret)
+bool refusals_ended(struct refusals *r, int64_t monotonic_us, bool all,
+		    struct audit_record *ret)
 {
 	bool found = false;
 

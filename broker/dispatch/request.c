@@ -17,10 +17,12 @@ static bool content_is(const char *header, const char *type)
 static bool body_fits(const struct exchange *x, struct err *e)
 {
 	const struct route *r = x->route;
-	const char *type = r->body == BODY_JSON ? "application/json" : "application/octet-stream";
+	const char *type =
+		r->body == BODY_JSON ? "application/json" : "application/octet-stream";
 
 	if (x->body_too_large || x->body.len > r->body_max)
-		return err_set(e, ERR_TOO_LARGE, "this route takes at most %zu bytes", r->body_max);
+		return err_set(e, ERR_TOO_LARGE, "this route takes at most %zu bytes",
+			       r->body_max);
 	if (x->body.len > 0 && !content_is(x->content_type, type))
 		return err_set(e, ERR_BAD_CONTENT_TYPE, "the body must be %s", type);
 	return true;
@@ -32,9 +34,11 @@ bool request_admit(const struct route_table *t, struct auth *auth, struct exchan
 	struct path p;
 
 	if (x->bad_header != NULL)
-		return err_field(e, ERR_BAD_VALUE, x->bad_header, "this header is not accepted");
+		return err_field(e, ERR_BAD_VALUE, x->bad_header,
+				 "this header is not accepted");
 	if (!path_parse(x->path, &p, e) ||
-	    !route_find(t, x->method, &p, &x->route, x->args, e) || !query_is_good(x->query, e))
+	    !route_find(t, x->method, &p, &x->route, x->args, e) ||
+	    !query_is_good(x->query, e))
 		return false;
 	return body_fits(x, e) && auth_identify(auth, x, e);
 }
@@ -85,8 +89,9 @@ bool request_refusal(struct exchange *x, const struct err *e, int64_t wall_us,
 	if (a->target[0] == '\0' && !uuid_is_set(&a->instance))
 		(void)snprintf(a->target, sizeof a->target, "%.100s", x->args[0]);
 	(void)snprintf(a->verdict, sizeof a->verdict, "%s",
-			  is_tampering(e->kind) || err_info(e->kind)->status == 500 ? "failed"
-										    : "refused");
+		       is_tampering(e->kind) || err_info(e->kind)->status == 500
+			       ? "failed"
+			       : "refused");
 	(void)snprintf(a->reason, sizeof a->reason, "%s", err_info(e->kind)->code);
 	*ret = *a;
 	return true;
@@ -102,12 +107,14 @@ static void line_who(const struct exchange *x, char *ret, size_t cap)
 		(void)snprintf(ret, cap, "%s", x->peer == NULL ? "-" : x->peer->address);
 }
 
-void request_line(const struct exchange *x, int64_t monotonic_us, struct journal_line *ret)
+void request_line(const struct exchange *x, int64_t monotonic_us,
+		  struct journal_line *ret)
 {
 	size_t trail = strlen(x->failed.trail), most = sizeof ret->why - 1;
 
 	(void)snprintf(ret->request_id, sizeof ret->request_id, "%s", x->request_id);
-	(void)snprintf(ret->verb, sizeof ret->verb, "%s", x->route == NULL ? "-" : x->route->verb);
+	(void)snprintf(ret->verb, sizeof ret->verb, "%s",
+		       x->route == NULL ? "-" : x->route->verb);
 	line_who(x, ret->who, sizeof ret->who);
 	ret->status = x->reply.status;
 	ret->took_us = monotonic_us - x->started_us;

@@ -16,13 +16,14 @@
 #include "broker/dispatch/route.h"
 
 /* Sets x->route, x->args and x->who. */
-MUST_CHECK bool request_admit(const struct route_table *t, struct auth *auth, struct exchange *x,
-			      struct err *e);
+MUST_CHECK bool request_admit(const struct route_table *t, struct auth *auth,
+			      struct exchange *x, struct err *e);
 /* True: the error goes into the audit trail, as *ret says. What the handler noted is kept. */
 bool request_refusal(struct exchange *x, const struct err *e, int64_t wall_us,
 		     struct audit_record *ret);
 /* A failure of somebody who did not prove who he is: it is counted against his address. */
 bool request_is_anonymous(const struct exchange *x, const struct err *e);
-void request_line(const struct exchange *x, int64_t monotonic_us, struct journal_line *ret);
+void request_line(const struct exchange *x, int64_t monotonic_us,
+		  struct journal_line *ret);
 
 #endif

@@ -23,7 +23,8 @@ static bool decode(const char *from, size_t len, char *ret, size_t cap)
 		if (n + 1 >= cap)
 			return false;
 		if (c == '%') {
-			if (i + 2 >= len || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0)
+			if (i + 2 >= len || hex_digit(from[i + 1]) < 0 ||
+			    hex_digit(from[i + 2]) < 0)
 				return false;
 			c = (char)(hex_digit(from[i + 1]) << 4 | hex_digit(from[i + 2]));
 			i += 2;
@@ -52,7 +53,8 @@ bool path_parse(const char *raw, struct path *ret, struct err *e)
 		size_t len = strcspn(at + 1, "/");
 
 		if (!segment_parse(at + 1, len, p.at[p.n]))
-			return err_set(e, ERR_BAD_PATH, "segment %u of the path", p.n + 1);
+			return err_set(e, ERR_BAD_PATH, "segment %u of the path",
+				       p.n + 1);
 		p.n++;
 		at += 1 + len;
 	}
@@ -65,7 +67,8 @@ bool path_parse(const char *raw, struct path *ret, struct err *e)
 
 enum match { MATCH_NOT, MATCH_BAD_UUID, MATCH };
 
-static enum match segment_match(const char *pattern, size_t len, const char *segment, char *ret_arg)
+static enum match segment_match(const char *pattern, size_t len, const char *segment,
+				char *ret_arg)
 {
 	struct err ignored = { 0 };
 	struct uuid id;
@@ -92,7 +95,8 @@ static enum match route_match(const char *pattern, const struct path *p,
 
 		if (i >= p->n)
 			return MATCH_NOT;
-		if (literal && (strlen(p->at[i]) != len || memcmp(pattern, p->at[i], len) != 0))
+		if (literal &&
+		    (strlen(p->at[i]) != len || memcmp(pattern, p->at[i], len) != 0))
 			return MATCH_NOT;
 		if (!literal) {
 			assert(n_args < PATH_ARGS);
@@ -105,7 +109,8 @@ static enum match route_match(const char *pattern, const struct path *p,
 }
 
 bool route_find(const struct route_table *t, enum method method, const struct path *p,
-		const struct route **ret, char ret_args[PATH_ARGS][PATH_SEGMENT], struct err *e)
+		const struct route **ret, char ret_args[PATH_ARGS][PATH_SEGMENT],
+		struct err *e)
 {
 	enum err_kind why = ERR_UNKNOWN_PATH;
 
@@ -122,7 +127,8 @@ bool route_find(const struct route_table *t, enum method method, const struct pa
 		else if (m != MATCH_NOT && why == ERR_UNKNOWN_PATH)
 			why = ERR_WRONG_METHOD;
 	}
-	return err_field(e, why, why == ERR_BAD_UUID ? "path" : "", "%s", err_info(why)->title);
+	return err_field(e, why, why == ERR_BAD_UUID ? "path" : "", "%s",
+			 err_info(why)->title);
 }
 
 static bool value_is_good(const char *at, size_t len)
@@ -142,7 +148,8 @@ bool query_is_good(const char *query, struct err *e)
 
 		if (name == 0 || !value_is_good(query, name) ||
 		    !value_is_good(query + value, len - value))
-			return err_field(e, ERR_BAD_VALUE, "query", "the query is malformed");
+			return err_field(e, ERR_BAD_VALUE, "query",
+					 "the query is malformed");
 		query += len;
 		query += *query == '&';
 	}

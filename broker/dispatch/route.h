@@ -27,9 +27,9 @@ struct route_table {
 
 MUST_CHECK bool path_parse(const char *raw, struct path *ret, struct err *e);
 /* ERR_UNKNOWN_PATH, ERR_WRONG_METHOD or ERR_BAD_UUID; the first route that fits wins. */
-MUST_CHECK bool route_find(const struct route_table *t, enum method method, const struct path *p,
-			   const struct route **ret, char ret_args[PATH_ARGS][PATH_SEGMENT],
-			   struct err *e);
+MUST_CHECK bool route_find(const struct route_table *t, enum method method,
+			   const struct path *p, const struct route **ret,
+			   char ret_args[PATH_ARGS][PATH_SEGMENT], struct err *e);
 /* Escapes are whole, values are UTF-8 without control characters, up to QUERY_VALUE_MAX. */
 MUST_CHECK bool query_is_good(const char *query, struct err *e);
 

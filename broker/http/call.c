@@ -20,7 +20,7 @@ struct call {
 	uint8_t *body; /* owned */
 	size_t body_len, body_cap, body_max;
 	size_t passed_over; /* bytes beyond body_max that were read and dropped */
-	char target[];	    /* path NUL query NUL */
+	char target[];      /* path NUL query NUL */
 };
 
 struct call *call_begin(struct call_shared *shared, const char *target)
@@ -107,7 +107,9 @@ static enum MHD_Result body_take(struct call *c, const char *upload, size_t *upl
 static enum method method_of(const char *name)
 {
 	static const char *const names[] = {
-		[METHOD_GET] = "GET", [METHOD_PUT] = "PUT", [METHOD_POST] = "POST",
+		[METHOD_GET] = "GET",
+		[METHOD_PUT] = "PUT",
+		[METHOD_POST] = "POST",
 		[METHOD_DELETE] = "DELETE",
 	};
 
@@ -169,7 +171,8 @@ static struct MHD_Response *reply_make(struct reply *r)
 			r->secret = NULL;
 		return made;
 	}
-	made = MHD_create_response_from_buffer(r->body.len, r->body.at, MHD_RESPMEM_MUST_FREE);
+	made = MHD_create_response_from_buffer(r->body.len, r->body.at,
+					       MHD_RESPMEM_MUST_FREE);
 	if (made != NULL)
 		r->body = (struct buf){ 0 };
 	return made;
@@ -189,15 +192,16 @@ static enum MHD_Result reply_send(struct call *c)
 	return sent;
 }
 
-enum MHD_Result call_handle(struct call *c, struct MHD_Connection *connection, const char *method,
-			    const char *upload, size_t *upload_len)
+enum MHD_Result call_handle(struct call *c, struct MHD_Connection *connection,
+			    const char *method, const char *upload, size_t *upload_len)
 {
 	c->connection = connection;
 	switch (c->phase) {
 	case PHASE_HEADERS:
 		return headers_take(c, method);
 	case PHASE_BODY:
-		return *upload_len > 0 ? body_take(c, upload, upload_len) : call_submit(c);
+		return *upload_len > 0 ? body_take(c, upload, upload_len)
+				       : call_submit(c);
 	case PHASE_REPLY:
 		return reply_send(c);
 	case PHASE_AWAY:

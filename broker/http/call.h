@@ -22,15 +22,15 @@
 /* What calls and connections share; the http's. */
 struct call_shared {
 	struct dispatch *dispatch; /* borrowed */
-	atomic_size_t owed;	   /* calls that went to dispatch and have not ended */
-	atomic_bool closing;	   /* replies end their connection */
+	atomic_size_t owed;        /* calls that went to dispatch and have not ended */
+	atomic_bool closing;       /* replies end their connection */
 };
 
 struct call;
 
 struct call *call_begin(struct call_shared *shared, const char *target);
-enum MHD_Result call_handle(struct call *c, struct MHD_Connection *connection, const char *method,
-			    const char *upload, size_t *upload_len);
+enum MHD_Result call_handle(struct call *c, struct MHD_Connection *connection,
+			    const char *method, const char *upload, size_t *upload_len);
 void call_end(struct call *c); /* NULL is fine */
 
 #endif

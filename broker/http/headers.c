@@ -4,17 +4,34 @@
 #include <string.h>
 #include <strings.h>
 
-enum known { AUTHORIZATION, CONTENT_TYPE, IF_MATCH, CONTENT_LENGTH, TRANSFER_ENCODING, HOST, KNOWN };
+enum known {
+	AUTHORIZATION,
+	CONTENT_TYPE,
+	IF_MATCH,
+	CONTENT_LENGTH,
+	TRANSFER_ENCODING,
+	HOST,
+	KNOWN
+};
 
 static const char *const known_names[KNOWN] = {
-	[AUTHORIZATION] = "Authorization",	   [CONTENT_TYPE] = "Content-Type",
-	[IF_MATCH] = "If-Match",		   [CONTENT_LENGTH] = "Content-Length",
-	[TRANSFER_ENCODING] = "Transfer-Encoding", [HOST] = "Host",
+	[AUTHORIZATION] = "Authorization",
+	[CONTENT_TYPE] = "Content-Type",
+	[IF_MATCH] = "If-Match",
+	[CONTENT_LENGTH] = "Content-Length",
+	[TRANSFER_ENCODING] = "Transfer-Encoding",
+	[HOST] = "Host",
 };
 
 static const char *const forwarding[] = {
-	"Forwarded", "X-Forwarded-Client-Cert", "X-Client-Cert", "X-SSL-Client-Cert",
-	"Ssl-Client-Cert", "X-SSL-Cert", "X-Forwarded-Tls-Client-Cert", "Client-Cert",
+	"Forwarded",
+	"X-Forwarded-Client-Cert",
+	"X-Client-Cert",
+	"X-SSL-Client-Cert",
+	"Ssl-Client-Cert",
+	"X-SSL-Cert",
+	"X-Forwarded-Tls-Client-Cert",
+	"Client-Cert",
 };
 
 struct seen {

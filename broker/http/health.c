@@ -16,10 +16,11 @@ struct health {
 	void *ctx; /* borrowed */
 };
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, struct buf *body)
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status,
+			      struct buf *body)
 {
-	struct MHD_Response *r =
-		MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *r = MHD_create_response_from_buffer(body->len, body->at,
+								 MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result sent;
 
 	if (r == NULL) {
@@ -33,8 +34,10 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 	return sent;
 }
 
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
-				  const char *method, const char *version, const char *upload,
+/* wide: the form is libmicrohttpd\'s */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
+				  const char *url, const char *method,
+				  const char *version, const char *upload,
 				  size_t *upload_len, void **seen)
 {
 	struct health *h = ctx;
@@ -68,16 +71,18 @@ bool health_start(const struct http_options *o, struct noise *noise, struct heal
 		free(h);
 		return false;
 	}
-	h->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG |
-			(h->listener.v6 ? MHD_USE_IPv6 : 0),
-		0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, noise_take, noise,
-		MHD_OPTION_LISTEN_SOCKET, h->listener.fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_END);
+	h->daemon =
+		MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG |
+					 (h->listener.v6 ? MHD_USE_IPv6 : 0),
+				 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER,
+				 noise_take, noise, MHD_OPTION_LISTEN_SOCKET,
+				 h->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
+				 (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+				 (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				 (size_t)POOL_BYTES, MHD_OPTION_END);
 	*ret = h;
-	return h->daemon != NULL || err_set(e, ERR_INTERNAL, "the health listener does not start");
+	return h->daemon != NULL ||
+	       err_set(e, ERR_INTERNAL, "the health listener does not start");
 }
 
 unsigned health_port(const struct health *h)

@@ -17,7 +17,7 @@
 
 enum {
 	CONNECTIONS = 4096,
-	FILES_BESIDE = 128,	/* descriptors that are not connections */
+	FILES_BESIDE = 128,     /* descriptors that are not connections */
 	POOL_BYTES = 16 * 1024, /* of libmicrohttpd for each connection */
 	IDLE_S = 120,
 	LAST_REPLIES_MS = 1000,
@@ -26,15 +26,16 @@ enum {
 struct http {
 	struct call_shared shared;
 	struct tls_tickets *tickets; /* owned */
-	struct noise *noise;	     /* owned */
+	struct noise *noise;         /* owned */
 	struct MHD_Daemon *daemon;   /* owned */
-	struct health *health;	     /* owned */
+	struct health *health;       /* owned */
 	struct listener listener;
 };
 
 /* What libmicrohttpd calls. */
 
-static void *on_request_line(void *ctx, const char *target, struct MHD_Connection *connection)
+static void *on_request_line(void *ctx, const char *target,
+			     struct MHD_Connection *connection)
 {
 	struct http *h = ctx;
 
@@ -42,8 +43,10 @@ static void *on_request_line(void *ctx, const char *target, struct MHD_Connectio
 	return call_begin(&h->shared, target);
 }
 
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
-				  const char *method, const char *version, const char *upload,
+/* wide: the form is libmicrohttpd\'s */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
+				  const char *url, const char *method,
+				  const char *version, const char *upload,
 				  size_t *upload_len, void **call)
 {
 	(void)ctx;
@@ -64,8 +67,8 @@ static void on_end(void *ctx, struct MHD_Connection *connection, void **call,
 	*call = NULL;
 }
 
-static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
-			  enum MHD_ConnectionNotificationCode what)
+static void on_connection(void *ctx, struct MHD_Connection *connection,
+			  void **socket_context, enum MHD_ConnectionNotificationCode what)
 {
 	struct http *h = ctx;
 
@@ -112,7 +115,8 @@ static char *key_text(const struct secret *pem)
 	return text;
 }
 
-static struct MHD_Daemon *daemon_start(struct http *h, const struct http_options *o, char *key)
+static struct MHD_Daemon *daemon_start(struct http *h, const struct http_options *o,
+				       char *key)
 {
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ERROR_LOG |
 			 MHD_ALLOW_SUSPEND_RESUME | (h->listener.v6 ? MHD_USE_IPv6 : 0);
@@ -128,17 +132,14 @@ static struct MHD_Daemon *daemon_start(struct http *h, const struct http_options
 	return MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, h, /* the logger comes first */
 		MHD_OPTION_EXTERNAL_LOGGER, noise_take, h->noise,
-		MHD_OPTION_LISTEN_SOCKET, h->listener.fd,
-		MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h,
-		MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
+		MHD_OPTION_LISTEN_SOCKET, h->listener.fd, MHD_OPTION_URI_LOG_CALLBACK,
+		on_request_line, h, MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
 		MHD_OPTION_THREAD_POOL_SIZE, pool_size(o->threads),
-		MHD_OPTION_CONNECTION_LIMIT, connections,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3",
-		MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_HTTPS_PRIORITIES,
+		"NORMAL:-VERS-ALL:+VERS-TLS1.3", MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static bool tls_start(struct http *h, const struct http_options *o, struct err *e)
@@ -151,7 +152,8 @@ static bool tls_start(struct http *h, const struct http_options *o, struct err *
 	explicit_bzero(key, strlen(key));
 	free(key);
 	if (h->daemon == NULL)
-		return err_set(e, ERR_INTERNAL, "the TLS server does not start; see the log");
+		return err_set(e, ERR_INTERNAL,
+			       "the TLS server does not start; see the log");
 	return true;
 }
 

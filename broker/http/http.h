@@ -24,23 +24,25 @@ struct http;
 typedef int http_health(void *ctx, struct buf *ret_json);
 
 struct http_options {
-	const char *listen;	     /* "127.0.0.1:7443", "[::1]:7443"; port 0: any free one */
-	const char *cert_pem;	     /* the server's chain; copied */
+	const char *listen;   /* "127.0.0.1:7443", "[::1]:7443"; port 0: any free one */
+	const char *cert_pem; /* the server's chain; copied */
 	const struct secret *key_pem; /* copied */
-	const char *ca_pem;	     /* named to clients that are asked for a certificate; copied */
-	struct dispatch *dispatch;   /* borrowed; http_stop stops it */
-	struct log *log;	     /* borrowed; NULL is quiet */
-	unsigned threads;	     /* 0: one per core */
-	unsigned connections;	     /* 0: 4096 */
-	const char *health_listen;   /* plain HTTP, GET /health; NULL: none */
+	const char
+		*ca_pem; /* named to clients that are asked for a certificate; copied */
+	struct dispatch *dispatch; /* borrowed; http_stop stops it */
+	struct log *log;           /* borrowed; NULL is quiet */
+	unsigned threads;          /* 0: one per core */
+	unsigned connections;      /* 0: 4096 */
+	const char *health_listen; /* plain HTTP, GET /health; NULL: none */
 	http_health *health;
 	void *health_ctx;
 };
 
 /* ERR_PORT_IN_USE names the address. */
-MUST_CHECK bool http_start(const struct http_options *o, struct http **ret, struct err *e);
+MUST_CHECK bool http_start(const struct http_options *o, struct http **ret,
+			   struct err *e);
 unsigned http_port(const struct http *h);
 unsigned http_health_port(const struct http *h); /* 0: none */
-void http_stop(struct http *h); /* and frees it; NULL is fine */
+void http_stop(struct http *h);                  /* and frees it; NULL is fine */
 
 #endif

@@ -53,7 +53,8 @@ static bool place_parse(const char *text, struct place *ret, struct err *e)
 	return true;
 }
 
-static bool bind_and_listen(int fd, const struct place *p, const char *text, struct err *e)
+static bool bind_and_listen(int fd, const struct place *p, const char *text,
+			    struct err *e)
 {
 	const struct sockaddr *at = (const struct sockaddr *)(const void *)&p->address;
 	int one = 1;
@@ -62,7 +63,8 @@ static bool bind_and_listen(int fd, const struct place *p, const char *text, str
 	if (bind(fd, at, p->len) == 0 && listen(fd, BACKLOG) == 0)
 		return true;
 	if (errno == EADDRINUSE)
-		return err_set(e, ERR_PORT_IN_USE, "%s is in use by another program", text);
+		return err_set(e, ERR_PORT_IN_USE, "%s is in use by another program",
+			       text);
 	return err_errno(e, ERR_CONFIG, "cannot listen at %s", text);
 }
 

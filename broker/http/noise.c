@@ -55,7 +55,8 @@ static bool may_write(struct noise *n, unsigned *ret_before)
 	return may;
 }
 
-__attribute__((format(printf, 2, 0))) void noise_take(void *noise, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) void noise_take(void *noise, const char *fmt,
+						      va_list args)
 {
 	struct noise *n = noise;
 	char text[200], before[16];
@@ -66,5 +67,6 @@ __attribute__((format(printf, 2, 0))) void noise_take(void *noise, const char *f
 	(void)vsnprintf(text, sizeof text, fmt, args);
 	text[strcspn(text, "\n")] = '\0';
 	(void)snprintf(before, sizeof before, "%u", left_out);
-	log_event(n->log, LOG_LEVEL_DEBUG, "http", "says", text, "left_out", before, NULL);
+	log_event(n->log, LOG_LEVEL_DEBUG, "http", "says", text, "left_out", before,
+		  NULL);
 }

@@ -86,8 +86,8 @@ void tls_gone(void *socket_context)
 static void certificate_fetch(struct other_end *o, gnutls_session_t session)
 {
 	unsigned n = 0;
-	const gnutls_datum_t *chain = session == NULL ? NULL
-						      : gnutls_certificate_get_peers(session, &n);
+	const gnutls_datum_t *chain =
+		session == NULL ? NULL : gnutls_certificate_get_peers(session, &n);
 
 	o->asked = true;
 	if (chain == NULL || n == 0)

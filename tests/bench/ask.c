@@ -41,19 +41,21 @@ static size_t ask_release(struct asker *a, unsigned i, char ret[LOAD_REQUEST])
 	uint64_t x = random_next(a), y = random_next(a), z = random_next(a);
 	size_t own = a->n_ids / a->connections, at = i % a->n_ids;
 	char body[256];
-	int len = snprintf(body, sizeof body,
-			   "{\"attempt\":\"%08x-%04x-4%03x-8%03x-%012llx\",\"purpose\":\"start\","
-			   "\"nonce\":\"%016llx%08x\"}",
-			   (unsigned)x, (unsigned)(x >> 32) & 0xffff, (unsigned)(x >> 48) & 0xfff,
-			   (unsigned)(y >> 48) & 0xfff, (unsigned long long)y & 0xffffffffffff,
-			   (unsigned long long)z, i);
+	int len = snprintf(
+		body, sizeof body,
+		"{\"attempt\":\"%08x-%04x-4%03x-8%03x-%012llx\",\"purpose\":\"start\","
+		"\"nonce\":\"%016llx%08x\"}",
+		(unsigned)x, (unsigned)(x >> 32) & 0xffff, (unsigned)(x >> 48) & 0xfff,
+		(unsigned)(y >> 48) & 0xfff, (unsigned long long)y & 0xffffffffffff,
+		(unsigned long long)z, i);
 
 	if (own > 1)
 		at = i + a->turn[i]++ % own * a->connections;
-	return (size_t)snprintf(ret, LOAD_REQUEST,
-				"POST /v1/instances/%s/release HTTP/1.1\r\nHost: localhost\r\n"
-				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-				a->ids[at], len, body);
+	return (size_t)snprintf(
+		ret, LOAD_REQUEST,
+		"POST /v1/instances/%s/release HTTP/1.1\r\nHost: localhost\r\n"
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		a->ids[at], len, body);
 }
 
 static size_t ask_next(void *ctx, unsigned i, char ret[LOAD_REQUEST])
@@ -62,9 +64,11 @@ static size_t ask_next(void *ctx, unsigned i, char ret[LOAD_REQUEST])
 
 	if (a->n_ids > 0)
 		return ask_release(a, i, ret);
-	return (size_t)snprintf(ret, LOAD_REQUEST, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s%s%s\r\n",
+	return (size_t)snprintf(ret, LOAD_REQUEST,
+				"GET %s HTTP/1.1\r\nHost: localhost\r\n%s%s%s\r\n",
 				a->path, a->token == NULL ? "" : "Authorization: Bearer ",
-				a->token == NULL ? "" : a->token, a->token == NULL ? "" : "\r\n");
+				a->token == NULL ? "" : a->token,
+				a->token == NULL ? "" : "\r\n");
 }
 
 static void keep_reply(void *ctx, const char *reply, size_t len)
@@ -116,8 +120,8 @@ static int opened_bytes(const struct asker *a, const char *key_file)
 	    !pkey_from_private_pem(pem, &key, &e))
 		return 0;
 	jwe += strlen("\"jwe\":\"");
-	if (!open_jwe(key, (struct view){ (const uint8_t *)jwe, strcspn(jwe, "\"") }, &header,
-		      &plain, &e))
+	if (!open_jwe(key, (struct view){ (const uint8_t *)jwe, strcspn(jwe, "\"") },
+		      &header, &plain, &e))
 		return 0;
 	return (int)secret_len(plain);
 }
@@ -126,11 +130,12 @@ static void print(const struct load_result *r, int opened)
 {
 	const char *comma = "";
 
-	printf("{\"requests\":%lld,\"errors\":%lld,\"seconds\":%.4f,\"rate\":%.1f,\"p50_us\":%lld,"
+	printf("{\"requests\":%lld,\"errors\":%lld,\"seconds\":%.4f,\"rate\":%.1f,\"p50_"
+	       "us\":%lld,"
 	       "\"p99_us\":%lld,\"client_cpu_s\":%.4f,\"opened_bytes\":%d,\"statuses\":{",
 	       (long long)r->requests, (long long)r->errors, r->seconds,
-	       (double)r->requests / r->seconds, (long long)r->p50_us, (long long)r->p99_us,
-	       r->client_cpu_s, opened);
+	       (double)r->requests / r->seconds, (long long)r->p50_us,
+	       (long long)r->p99_us, r->client_cpu_s, opened);
 	for (int i = 0; i < LOAD_STATUSES; i++)
 		if (r->statuses[i] > 0) {
 			printf("%s\"%d\":%lld", comma, i, (long long)r->statuses[i]);
@@ -140,11 +145,16 @@ static void print(const struct load_result *r, int opened)
 }
 
 static const struct option options[] = {
-	{ "port", required_argument, NULL, 'p' },	 { "ca", required_argument, NULL, 'a' },
-	{ "certificate", required_argument, NULL, 'c' }, { "key", required_argument, NULL, 'k' },
-	{ "connections", required_argument, NULL, 'n' }, { "seconds", required_argument, NULL, 's' },
-	{ "fresh", no_argument, NULL, 'f' },		 { "path", required_argument, NULL, 'g' },
-	{ "instances", required_argument, NULL, 'i' },	 { "opens", required_argument, NULL, 'o' },
+	{ "port", required_argument, NULL, 'p' },
+	{ "ca", required_argument, NULL, 'a' },
+	{ "certificate", required_argument, NULL, 'c' },
+	{ "key", required_argument, NULL, 'k' },
+	{ "connections", required_argument, NULL, 'n' },
+	{ "seconds", required_argument, NULL, 's' },
+	{ "fresh", no_argument, NULL, 'f' },
+	{ "path", required_argument, NULL, 'g' },
+	{ "instances", required_argument, NULL, 'i' },
+	{ "opens", required_argument, NULL, 'o' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -159,17 +169,38 @@ static bool words_read(int argc, char **argv, struct asker *a, struct words *w)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'p': w->load.port = (unsigned)atoi(optarg); break;
-		case 'a': w->load.ca = optarg; break;
-		case 'c': w->load.certificate = optarg; break;
-		case 'k': w->load.key = optarg; break;
-		case 'n': w->load.connections = (unsigned)atoi(optarg); break;
-		case 's': w->load.seconds = atof(optarg); break;
-		case 'f': w->load.fresh = true; break;
-		case 'g': a->path = optarg; break;
-		case 'i': w->instances = optarg; break;
-		case 'o': w->opens = optarg; break;
-		default: return false;
+		case 'p':
+			w->load.port = (unsigned)atoi(optarg);
+			break;
+		case 'a':
+			w->load.ca = optarg;
+			break;
+		case 'c':
+			w->load.certificate = optarg;
+			break;
+		case 'k':
+			w->load.key = optarg;
+			break;
+		case 'n':
+			w->load.connections = (unsigned)atoi(optarg);
+			break;
+		case 's':
+			w->load.seconds = atof(optarg);
+			break;
+		case 'f':
+			w->load.fresh = true;
+			break;
+		case 'g':
+			a->path = optarg;
+			break;
+		case 'i':
+			w->instances = optarg;
+			break;
+		case 'o':
+			w->opens = optarg;
+			break;
+		default:
+			return false;
 		}
 	}
 	return w->load.port != 0 && w->load.ca != NULL && w->load.connections != 0;
@@ -186,14 +217,16 @@ int main(int argc, char **argv)
 	assert(a != NULL);
 	if (!words_read(argc, argv, a, &w))
 		return 2;
-	a->seed = (uint64_t)time(NULL) << 32 ^ (uint64_t)getpid() ^ UINT64_C(0x9e3779b97f4a7c15);
+	a->seed = (uint64_t)time(NULL) << 32 ^ (uint64_t)getpid() ^
+		  UINT64_C(0x9e3779b97f4a7c15);
 	a->connections = w.load.connections;
 	a->turn = calloc(a->connections, sizeof *a->turn);
 	w.load.ask = ask_next;
 	w.load.reply = keep_reply;
 	w.load.ctx = a;
 	ok = secret_slab_open(64 * 1024, &e) &&
-	     (w.instances == NULL || ids_read(a, w.instances, &e)) && load_run(&w.load, &r, &e);
+	     (w.instances == NULL || ids_read(a, w.instances, &e)) &&
+	     load_run(&w.load, &r, &e);
 	if (ok)
 		print(&r, w.opens == NULL ? 0 : opened_bytes(a, w.opens));
 	else

@@ -13,6 +13,7 @@
 
 enum { FILE_MAX = 16384, CONNECTIONS = 4096 };
 
+/* wide: the form is libmicrohttpd\'s */
 static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url,
 			      const char *method, const char *version, const char *upload,
 			      size_t *upload_len, void **seen)
@@ -54,13 +55,14 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		return 2;
 	r = MHD_create_response_from_buffer(2, ok, MHD_RESPMEM_PERSISTENT);
-	d = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL, answer, r,
-		MHD_OPTION_HTTPS_MEM_CERT, file_text(argv[1]), MHD_OPTION_HTTPS_MEM_KEY,
-		file_text(argv[2]), MHD_OPTION_HTTPS_MEM_TRUST, file_text(argv[3]),
-		MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3",
-		MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-		MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_END);
+	d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL,
+			     answer, r, MHD_OPTION_HTTPS_MEM_CERT, file_text(argv[1]),
+			     MHD_OPTION_HTTPS_MEM_KEY, file_text(argv[2]),
+			     MHD_OPTION_HTTPS_MEM_TRUST, file_text(argv[3]),
+			     MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+			     MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_LIMIT,
+			     (unsigned)CONNECTIONS, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
+			     MHD_OPTION_END);
 	if (d == NULL)
 		return 1;
 	printf("%u\n", (unsigned)MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)->port);

@@ -10,7 +10,8 @@
 
 #include "crypto/pki.h"
 
-static bool write_file(const char *dir, const char *name, struct view bytes, struct err *e)
+static bool write_file(const char *dir, const char *name, struct view bytes,
+		       struct err *e)
 {
 	char path[512];
 	ssize_t n;
@@ -25,11 +26,13 @@ static bool write_file(const char *dir, const char *name, struct view bytes, str
 	return n == (ssize_t)bytes.len || err_set(e, ERR_IO, "%s", path);
 }
 
-static bool write_key(const char *dir, const char *name, const struct pkey *key, struct err *e)
+static bool write_key(const char *dir, const char *name, const struct pkey *key,
+		      struct err *e)
 {
 	OWNED(secret) pem = NULL;
 
-	return pkey_private_pem(key, &pem, e) && write_file(dir, name, secret_view(pem), e);
+	return pkey_private_pem(key, &pem, e) &&
+	       write_file(dir, name, secret_view(pem), e);
 }
 
 static bool make(char **words, struct err *e)
@@ -39,12 +42,14 @@ static bool make(char **words, struct err *e)
 	CLEANUP(buf_done) struct buf csr = { 0 };
 	struct uuid token;
 
-	return secret_slab_open(64 * 1024, e) && uuid_parse(words[1], "token", &token, e) &&
-	       pkey_new(&identity, e) && pkey_new(&sealing, e) &&
+	return secret_slab_open(64 * 1024, e) &&
+	       uuid_parse(words[1], "token", &token, e) && pkey_new(&identity, e) &&
+	       pkey_new(&sealing, e) &&
 	       csr_make(identity, sealing, words[0], &token, &csr, e) &&
 	       write_key(words[2], "identity.pem", identity, e) &&
 	       write_key(words[2], "sealing.pem", sealing, e) &&
-	       write_file(words[2], "host.csr", (struct view){ (uint8_t *)csr.at, csr.len }, e);
+	       write_file(words[2], "host.csr",
+			  (struct view){ (uint8_t *)csr.at, csr.len }, e);
 }
 
 int main(int argc, char **argv)

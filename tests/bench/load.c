@@ -63,7 +63,8 @@ static bool tls_open(struct load *l, struct err *e)
 	const struct load_options *o = l->o;
 
 	l->tls = SSL_CTX_new(TLS_client_method());
-	if (l->tls == NULL || SSL_CTX_set_min_proto_version(l->tls, TLS1_3_VERSION) != 1 ||
+	if (l->tls == NULL ||
+	    SSL_CTX_set_min_proto_version(l->tls, TLS1_3_VERSION) != 1 ||
 	    SSL_CTX_load_verify_locations(l->tls, o->ca, NULL) != 1)
 		return err_set(e, ERR_IO, "TLS with CA %s", o->ca);
 	SSL_CTX_set_verify(l->tls, SSL_VERIFY_PEER, NULL);
@@ -98,7 +99,8 @@ static void conn_close(struct conn *c)
 
 static bool conn_open(struct load *l, struct conn *c)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)l->o->port),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)l->o->port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int one = 1;
 

@@ -17,12 +17,14 @@ enum { LOAD_REQUEST = 1024, LOAD_REPLY = 8192, LOAD_STATUSES = 600 };
 
 struct load_options {
 	unsigned port;
-	const char *ca, *certificate, *key; /* PEM files; certificate NULL: none is sent */
+	const char *ca, *certificate,
+		*key; /* PEM files; certificate NULL: none is sent */
 	unsigned connections;
 	double seconds;
 	bool fresh;
 	size_t (*ask)(void *ctx, unsigned connection, char ret[LOAD_REQUEST]);
-	void (*reply)(void *ctx, const char *reply, size_t len); /* NUL-terminated; may be NULL */
+	void (*reply)(void *ctx, const char *reply,
+		      size_t len); /* NUL-terminated; may be NULL */
 	void *ctx;
 };
 
@@ -34,6 +36,7 @@ struct load_result {
 	double client_cpu_s;
 };
 
-MUST_CHECK bool load_run(const struct load_options *o, struct load_result *ret, struct err *e);
+MUST_CHECK bool load_run(const struct load_options *o, struct load_result *ret,
+			 struct err *e);
 
 #endif

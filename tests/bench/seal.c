@@ -51,13 +51,18 @@ static void ours(struct job *j, double ends)
 	OWNED(sealer) s = NULL;
 	struct err e = { 0 };
 
-	must(secret_new(SECRET_BYTES, &plain, &e) && sealer_new(j->recipient, &s, &e), "sealer");
+	must(secret_new(SECRET_BYTES, &plain, &e) && sealer_new(j->recipient, &s, &e),
+	     "sealer");
 	for (; seconds_of(CLOCK_MONOTONIC) < ends; j->done++) {
-		struct seal_header h = { .version = 1, .purpose = "start", .epoch = 1,
+		struct seal_header h = { .version = 1,
+					 .purpose = "start",
+					 .epoch = 1,
 					 .nonce = "0123456789abcdef0123456789abcdef" };
 		struct buf out = { 0 };
 
-		must(uuid_parse("0b0e5c8e-0f4e-4b5e-9d0e-7a1f0c2d3e4f", "", &h.instance, &e), "id");
+		must(uuid_parse("0b0e5c8e-0f4e-4b5e-9d0e-7a1f0c2d3e4f", "", &h.instance,
+				&e),
+		     "id");
 		h.secret = h.attempt = h.instance;
 		must(seal_jwe(s, &h, plain, &out, &e), "seal");
 		buf_done(&out);
@@ -97,7 +102,8 @@ static void openssl(struct job *j, double ends)
 	uint8_t z[32];
 	size_t len;
 
-	must(EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, b) == 1, "derive");
+	must(EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, b) == 1,
+	     "derive");
 	for (; seconds_of(CLOCK_MONOTONIC) < ends; j->done++) {
 		len = sizeof z;
 		must(EVP_PKEY_derive(ctx, z, &len) == 1, "derive");
@@ -141,7 +147,9 @@ int main(int argc, char **argv)
 		return 2;
 	must(secret_slab_open(64 * 1024, &e) && pkey_new(&recipient, &e), "key");
 	for (int i = 0; i < n; i++) {
-		jobs[i] = (struct job){ .round = round, .seconds = seconds, .recipient = recipient };
+		jobs[i] = (struct job){ .round = round,
+					.seconds = seconds,
+					.recipient = recipient };
 		pthread_create(&threads[i], NULL, run, &jobs[i]);
 	}
 	for (int i = 0; i < n; i++) {

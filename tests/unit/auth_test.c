@@ -7,15 +7,20 @@
 
 enum who { NOBODY, TOKEN, CERTIFICATE, BOTH };
 
-struct shown { /* the certificates at hand */
-	uint8_t der[2048];
-	size_t len;
-	char hash[PKI_HASH_HEX];
+enum host {
+	APPROVED,
+	DRAINING,
+	PENDING,
+	FENCED,
+	REVOKED,
+	UNKNOWN,
+	FOREIGN,
+	SHORT,
+	HOSTS
 };
 
-enum host { APPROVED, DRAINING, PENDING, FENCED, REVOKED, UNKNOWN, FOREIGN, SHORT, HOSTS };
-
-static const char *const states[HOSTS] = { "approved", "draining", "pending", "fenced", "revoked" };
+static const char *const states[HOSTS] = { "approved", "draining", "pending", "fenced",
+					   "revoked" };
 
 static const struct {
 	const char *says;
@@ -26,33 +31,43 @@ static const struct {
 	enum err_kind want;
 } rows[] = {
 	{ "a route for anyone asks for nothing", TRY_ANYONE, NOBODY, NULL, 0, ERR_NONE },
-	{ "no identity at all is refused", TRY_PERSON, NOBODY, NULL, 0, ERR_UNAUTHENTICATED },
+	{ "no identity at all is refused", TRY_PERSON, NOBODY, NULL, 0,
+	  ERR_UNAUTHENTICATED },
 	{ "no identity is refused on a host's route", TRY_HOST, NOBODY, NULL, 0,
 	  ERR_UNAUTHENTICATED },
 	{ "a member may do what members may", TRY_MEMBER, TOKEN, "m", 0, ERR_NONE },
-	{ "a member may not do what operators may", TRY_OPERATOR, TOKEN, "m", 0, ERR_FORBIDDEN },
+	{ "a member may not do what operators may", TRY_OPERATOR, TOKEN, "m", 0,
+	  ERR_FORBIDDEN },
 	{ "an operator is no host-admin", TRY_HOST_ADMIN, TOKEN, "o", 0, ERR_FORBIDDEN },
 	{ "a host-admin is no operator", TRY_OPERATOR, TOKEN, "h", 0, ERR_FORBIDDEN },
 	{ "an auditor may read what persons may", TRY_PERSON, TOKEN, "a", 0, ERR_NONE },
 	{ "a person may not do what hosts may", TRY_HOST, TOKEN, "m", 0, ERR_FORBIDDEN },
 	{ "an expired token is refused", TRY_PERSON, TOKEN, "e", 0, ERR_TOKEN_EXPIRED },
 	{ "a revoked token is refused", TRY_PERSON, TOKEN, "r", 0, ERR_TOKEN_REVOKED },
-	{ "a token of an unknown role is refused", TRY_PERSON, TOKEN, "u", 0, ERR_BAD_TOKEN },
+	{ "a token of an unknown role is refused", TRY_PERSON, TOKEN, "u", 0,
+	  ERR_BAD_TOKEN },
 	{ "an unknown token is refused", TRY_PERSON, TOKEN, "x", 0, ERR_BAD_TOKEN },
-	{ "another scheme is refused", TRY_PERSON, TOKEN, "Basic dXNlcjpwYXNz", 0, ERR_BAD_TOKEN },
+	{ "another scheme is refused", TRY_PERSON, TOKEN, "Basic dXNlcjpwYXNz", 0,
+	  ERR_BAD_TOKEN },
 	{ "an empty header is refused", TRY_PERSON, TOKEN, "", 0, ERR_BAD_TOKEN },
-	{ "a token with bytes after it is refused", TRY_PERSON, TOKEN, "m+", 0, ERR_BAD_TOKEN },
-	{ "an approved host may do what hosts may", TRY_HOST, CERTIFICATE, NULL, APPROVED, ERR_NONE },
-	{ "a draining host may still release", TRY_HOST, CERTIFICATE, NULL, DRAINING, ERR_NONE },
-	{ "a pending host is refused", TRY_HOST, CERTIFICATE, NULL, PENDING, ERR_HOST_PENDING },
-	{ "a pending host may learn that it is", TRY_HOST | TRY_HOST_ANY, CERTIFICATE, NULL, PENDING,
+	{ "a token with bytes after it is refused", TRY_PERSON, TOKEN, "m+", 0,
+	  ERR_BAD_TOKEN },
+	{ "an approved host may do what hosts may", TRY_HOST, CERTIFICATE, NULL, APPROVED,
 	  ERR_NONE },
-	{ "a fenced host is refused", TRY_HOST, CERTIFICATE, NULL, FENCED, ERR_HOST_FENCED },
-	{ "a fenced host may learn that it is", TRY_HOST_ANY, CERTIFICATE, NULL, FENCED, ERR_NONE },
+	{ "a draining host may still release", TRY_HOST, CERTIFICATE, NULL, DRAINING,
+	  ERR_NONE },
+	{ "a pending host is refused", TRY_HOST, CERTIFICATE, NULL, PENDING,
+	  ERR_HOST_PENDING },
+	{ "a pending host may learn that it is", TRY_HOST | TRY_HOST_ANY, CERTIFICATE,
+	  NULL, PENDING, ERR_NONE },
+	{ "a fenced host is refused", TRY_HOST, CERTIFICATE, NULL, FENCED,
+	  ERR_HOST_FENCED },
+	{ "a fenced host may learn that it is", TRY_HOST_ANY, CERTIFICATE, NULL, FENCED,
+	  ERR_NONE },
 	{ "a revoked host may not even ask", TRY_HOST_ANY, CERTIFICATE, NULL, REVOKED,
 	  ERR_HOST_REVOKED },
-	{ "a certificate of ours without a host is refused", TRY_HOST, CERTIFICATE, NULL, UNKNOWN,
-	  ERR_BAD_CERTIFICATE },
+	{ "a certificate of ours without a host is refused", TRY_HOST, CERTIFICATE, NULL,
+	  UNKNOWN, ERR_BAD_CERTIFICATE },
 	{ "a certificate of another CA is refused", TRY_HOST, CERTIFICATE, NULL, FOREIGN,
 	  ERR_BAD_CERTIFICATE },
 	{ "a certificate out of its dates is refused", TRY_HOST, CERTIFICATE, NULL, SHORT,
@@ -61,10 +76,10 @@ static const struct {
 	  ERR_FORBIDDEN },
 	{ "with both, a host's route takes the certificate", TRY_HOST, BOTH, "m", FENCED,
 	  ERR_HOST_FENCED },
-	{ "with both, another route takes the token", TRY_PERSON | TRY_HOST, BOTH, "m", FENCED,
-	  ERR_NONE },
-	{ "a bad token is not saved by a good certificate", TRY_PERSON | TRY_HOST, BOTH, "x",
-	  APPROVED, ERR_BAD_TOKEN },
+	{ "with both, another route takes the token", TRY_PERSON | TRY_HOST, BOTH, "m",
+	  FENCED, ERR_NONE },
+	{ "a bad token is not saved by a good certificate", TRY_PERSON | TRY_HOST, BOTH,
+	  "x", APPROVED, ERR_BAD_TOKEN },
 };
 
 static const char *authorization(const char *from, char ret[96])
@@ -88,7 +103,8 @@ static void row_check(struct auth *a, struct reader *db, struct shown *shown, si
 	bool ok;
 
 	if (rows[i].who == CERTIFICATE || rows[i].who == BOTH)
-		peer.certificate = (struct view){ shown[rows[i].host].der, shown[rows[i].host].len };
+		peer.certificate =
+			(struct view){ shown[rows[i].host].der, shown[rows[i].host].len };
 	x->route = &route;
 	x->db = db;
 	x->peer = &peer;
@@ -121,11 +137,11 @@ static void hosts_make(struct world *w, struct shown shown[HOSTS])
 		char name[16];
 
 		snprintf(name, sizeof name, "h%u", i);
-		shown[i].len = world_certificate(w, i == FOREIGN ? other : w->ca, name, w->wall_us,
-						 i == SHORT ? 1 : 90, shown[i].der,
-						 sizeof shown[i].der, shown[i].hash);
+		world_certificate(w, i == FOREIGN ? other : w->ca, name,
+				  i == SHORT ? 1 : 90, &shown[i]);
 		if (states[i] != NULL || i == SHORT)
-			world_host(w, shown[i].hash, name, i == SHORT ? "approved" : states[i]);
+			world_host(w, shown[i].hash, name,
+				   i == SHORT ? "approved" : states[i]);
 	}
 	ca_free(other);
 	pkey_free(key);
@@ -133,7 +149,8 @@ static void hosts_make(struct world *w, struct shown shown[HOSTS])
 }
 
 /* One connection, over time: what changes in the row counts at once. */
-static void time_check(struct world *w, struct auth *a, struct reader *db, struct shown *s)
+static void time_check(struct world *w, struct auth *a, struct reader *db,
+		       struct shown *s)
 {
 	struct route route = { .may = TRY_HOST };
 	struct peer peer = { .certificate = { s[APPROVED].der, s[APPROVED].len } };
@@ -172,7 +189,9 @@ int main(void)
 	world_open(w);
 	people_make(w);
 	hosts_make(w, shown);
-	must(w, auth_new(&(struct auth_options){ w->ca, &w->clock, WORLD_BEGIN_US }, &a, &w->e),
+	must(w,
+	     auth_new(&(struct auth_options){ w->ca, &w->clock, WORLD_BEGIN_US }, &a,
+		      &w->e),
 	     "auth_new");
 	must(w, reader_open(w->store, &db, &w->e), "reader_open");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

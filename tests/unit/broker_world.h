@@ -35,18 +35,18 @@ struct world {
 	struct err e;
 };
 
-UNUSED static int64_t world_wall(void *ctx)
+static UNUSED int64_t world_wall(void *ctx)
 {
 	return ((struct world *)ctx)->wall_us;
 }
 
-UNUSED static int64_t world_monotonic(void *ctx)
+static UNUSED int64_t world_monotonic(void *ctx)
 {
 	return ((struct world *)ctx)->monotonic_us;
 }
 
 /* A step of the set-up that must work, or the test is pointless. */
-UNUSED static void must(struct world *w, bool worked, const char *what)
+static UNUSED void must(struct world *w, bool worked, const char *what)
 {
 	if (worked)
 		return;
@@ -54,7 +54,7 @@ UNUSED static void must(struct world *w, bool worked, const char *what)
 	abort();
 }
 
-UNUSED static struct mac_key *world_key(struct world *w, uint8_t with)
+static UNUSED struct mac_key *world_key(struct world *w, uint8_t with)
 {
 	struct mac_key *key = NULL;
 	struct secret *s = NULL;
@@ -67,7 +67,7 @@ UNUSED static struct mac_key *world_key(struct world *w, uint8_t with)
 }
 
 /* margin_bytes: how much free space the store wants; more than there is lets changes fail. */
-UNUSED static void world_store(struct world *w, int64_t margin_bytes)
+static UNUSED void world_store(struct world *w, int64_t margin_bytes)
 {
 	const struct store_options o = { .path = w->path,
 					 .writer = "broker",
@@ -78,7 +78,7 @@ UNUSED static void world_store(struct world *w, int64_t margin_bytes)
 	must(w, store_open(&o, &w->store, &w->e), "store_open");
 }
 
-UNUSED static void world_open(struct world *w)
+static UNUSED void world_open(struct world *w)
 {
 	struct store_file *f = NULL;
 
@@ -97,7 +97,7 @@ UNUSED static void world_open(struct world *w)
 	must(w, ca_open(w->ca_key, w->ca_pem.at, &w->ca, &w->e), "ca_open");
 }
 
-UNUSED static void world_close(struct world *w)
+static UNUSED void world_close(struct world *w)
 {
 	char command[128];
 
@@ -112,7 +112,7 @@ UNUSED static void world_close(struct world *w)
 		fprintf(stderr, "%s is left behind\n", w->dir);
 }
 
-UNUSED static void world_put(struct world *w, enum table t, const void *row)
+static UNUSED void world_put(struct world *w, enum table t, const void *row)
 {
 	struct change *c = NULL;
 
@@ -123,7 +123,7 @@ UNUSED static void world_put(struct world *w, enum table t, const void *row)
 }
 
 /* "vtpm_" and 43 characters, all of them `fill`. */
-UNUSED static void world_token_text(char ret[64], char fill)
+static UNUSED void world_token_text(char ret[64], char fill)
 {
 	memset(ret, 0, 64);
 	snprintf(ret, 64, "vtpm_");
@@ -131,15 +131,18 @@ UNUSED static void world_token_text(char ret[64], char fill)
 	ret[47] = 'A'; /* the last character has no stray bits */
 }
 
-UNUSED static void world_token(struct world *w, char fill, const char *role, int64_t ends_us,
-			       int64_t revoked_us)
+static UNUSED void world_token(struct world *w, char fill, const char *role,
+			       int64_t ends_us, int64_t revoked_us)
 {
-	struct token_row t = { .created_us = WORLD_BEGIN_US, .expires_us = ends_us,
+	struct token_row t = { .created_us = WORLD_BEGIN_US,
+			       .expires_us = ends_us,
 			       .revoked_us = revoked_us };
 	char text[64];
 
 	world_token_text(text, fill);
-	must(w, digest_sha256((struct view){ (uint8_t *)text, strlen(text) }, t.sha256, &w->e),
+	must(w,
+	     digest_sha256((struct view){ (uint8_t *)text, strlen(text) }, t.sha256,
+			   &w->e),
 	     "digest");
 	must(w, uuid_random(&t.id, &w->e), "uuid");
 	snprintf(t.issuer, sizeof t.issuer, "broker:test");
@@ -152,7 +155,7 @@ UNUSED static void world_token(struct world *w, char fill, const char *role, int
 }
 
 /* The DER inside one PEM block. */
-UNUSED static size_t world_der(const char *pem, uint8_t *ret, size_t cap)
+static UNUSED size_t world_der(const char *pem, uint8_t *ret, size_t cap)
 {
 	char b64[8192] = { 0 };
 	size_t n = 0;
@@ -168,27 +171,34 @@ UNUSED static size_t world_der(const char *pem, uint8_t *ret, size_t cap)
 	return len < 0 ? 0 : (size_t)len;
 }
 
-/* A certificate by `ca` for a new key; its hash goes to ret_hash. */
-UNUSED static size_t world_certificate(struct world *w, const struct ca *ca, const char *name,
-				       int64_t now_us, int64_t days, uint8_t *ret_der, size_t cap,
-				       char ret_hash[PKI_HASH_HEX])
+/* A certificate of a host, as it shows it. */
+struct shown {
+	uint8_t der[2048];
+	size_t len;
+	char hash[PKI_HASH_HEX]; /* of its key */
+};
+
+/* By `ca`, for a new key, from now on. */
+static UNUSED void world_certificate(struct world *w, const struct ca *ca,
+				     const char *name, int64_t days, struct shown *ret)
 {
 	struct pkey *key = NULL;
 	struct buf pem = { 0 };
-	size_t len;
 
-	must(w, pkey_new(&key, &w->e) && pkey_hash(key, ret_hash, &w->e), "host key");
-	must(w, ca_issue_host(ca, key, name, now_us, days, &pem, &w->e), "certificate");
-	len = world_der(pem.at, ret_der, cap);
+	must(w, pkey_new(&key, &w->e) && pkey_hash(key, ret->hash, &w->e), "host key");
+	must(w, ca_issue_host(ca, key, name, w->wall_us, days, &pem, &w->e),
+	     "certificate");
+	ret->len = world_der(pem.at, ret->der, sizeof ret->der);
 	buf_done(&pem);
 	pkey_free(key);
-	return len;
 }
 
-UNUSED static void world_host(struct world *w, const char *hash, const char *name,
+static UNUSED void world_host(struct world *w, const char *hash, const char *name,
 			      const char *state)
 {
-	struct host_row h = { .created_us = WORLD_BEGIN_US, .policies = 7, .protocol = 1 };
+	struct host_row h = { .created_us = WORLD_BEGIN_US,
+			      .policies = 7,
+			      .protocol = 1 };
 
 	snprintf(h.key_hash, sizeof h.key_hash, "%s", hash);
 	snprintf(h.name, sizeof h.name, "%s", name);

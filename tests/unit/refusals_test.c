@@ -23,18 +23,22 @@ static void repeats_check(void)
 {
 	OWNED(refusals) r = NULL;
 	struct audit_record ended = { 0 }, a = refusal("t1", "forbidden"),
-			    b = refusal("t1", "not_found"), c = refusal("t2", "forbidden");
+			    b = refusal("t1", "not_found"),
+			    c = refusal("t2", "forbidden");
 	struct err e = { 0 };
 	int64_t t = 1;
 
 	if (!check("a table is made", refusals_new(&r, &e)))
 		return;
-	check("the first refusal is a row", !refusals_counts(r, &a, t, &ended) && ended.count == 0);
+	check("the first refusal is a row",
+	      !refusals_counts(r, &a, t, &ended) && ended.count == 0);
 	check("its repeat is only counted", refusals_counts(r, &a, t + 1, &ended));
 	check("and the next as well", refusals_counts(r, &a, t + 2, &ended));
 	check("another reason is a row of its own", !refusals_counts(r, &b, t, &ended));
-	check("another credential is a row of its own", !refusals_counts(r, &c, t, &ended));
-	check("nothing ends before its time", !refusals_ended(r, t + 59 * US_PER_S, false, &ended));
+	check("another credential is a row of its own",
+	      !refusals_counts(r, &c, t, &ended));
+	check("nothing ends before its time",
+	      !refusals_ended(r, t + 59 * US_PER_S, false, &ended));
 	check("after 60 s the count comes out, without the first",
 	      refusals_ended(r, t + 60 * US_PER_S, false, &ended) && ended.count == 2 &&
 		      strcmp(ended.reason, "forbidden") == 0);
@@ -84,7 +88,8 @@ static void limit_check(void)
 		taken++;
 	check("an address may fail as often as its burst", taken == LIMIT_BURST);
 	check("another address is not touched by that", limit_takes(l, "192.0.2.2", 1));
-	check("after a second it has earned some credit", limit_takes(l, "192.0.2.1", 1 + US_PER_S));
+	check("after a second it has earned some credit",
+	      limit_takes(l, "192.0.2.1", 1 + US_PER_S));
 	while (limit_takes(l, "2001:db8::1", 1))
 		;
 	check("an IPv6 network counts as one", !limit_takes(l, "2001:db8::2", 1));
