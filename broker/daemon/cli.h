@@ -38,7 +38,8 @@
 	X(HOSTS, "hosts", "A,B", "hosts that an operator or orchestrator may place on (default: * is all)") \
 	X(TTL, "ttl", "30d", "how long the token is good, in d, h or m (default 30d)") \
 	X(OUT, "out", "FILE", "write the token to FILE, which must not exist; - is standard output") \
-	X(BACKUP_KEY, "root-key", "FILE", "write a copy of the root key to FILE, which must not exist")
+	X(BACKUP_KEY, "root-key", "FILE", "write a copy of the root key to FILE, which must not exist") \
+	X(HEAD, "head", "WORDS", "also look for this end of a chain: three words of the log, writer=W number=N mac=M")
 /* clang-format on */
 
 #define OPTION_ENUM(name, word, value, says) OPT_##name,

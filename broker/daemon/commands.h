@@ -16,6 +16,7 @@ bool command_check_config(const struct cli *cli, struct err *e);
 bool command_token_create(const struct cli *cli, struct err *e);
 bool command_token_list(const struct cli *cli, struct err *e);
 bool command_token_revoke(const struct cli *cli, struct err *e);
+bool command_verify_db(const struct cli *cli, struct err *e);
 bool command_backup(const struct cli *cli, struct err *e);
 
 #endif

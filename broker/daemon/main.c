@@ -27,6 +27,8 @@ static const struct command commands[] = {
 	  WHERE | BIT(OPT_ROOT_KEY), command_token_list },
 	{ "token revoke", "ID", "End a token at once", WHERE | BIT(OPT_ROOT_KEY),
 	  command_token_revoke },
+	{ "verify-db", NULL, "Read and check every row, record and secret",
+	  WHERE | BIT(OPT_ROOT_KEY) | BIT(OPT_HEAD), command_verify_db },
 	{ "backup", NULL, "Copy the root key to a safe place, and record that",
 	  WHERE | BIT(OPT_BACKUP_KEY), command_backup },
 };

@@ -35,9 +35,10 @@
 #define ROW_OF(NAME, name) "SELECT " ROW_SQL(NAME) " FROM " #name " "
 #define AUDIT_SQL AUDIT_COLUMNS(SQL_NAME, SQL_BYTES, ) "seq, writer, number, heads, prev, mac"
 
-/* One table's own four; n counts the columns, generation and MAC, m is n + 1. */
+/* One table's own; n counts the columns, generation and MAC, m is n + 1. */
 #define ROW(X, NAME, name, n, m) \
 	X(READ, NAME##_GET, ROW_OF(NAME, name) "WHERE " NAME##_KEY) \
+	X(READ, NAME##_ALL, ROW_OF(NAME, name)) \
 	X(WRITE, NAME##_GUARD, "SELECT generation FROM " #name " WHERE " NAME##_KEY LOCK_ROW) \
 	X(WRITE, NAME##_INSERT, "INSERT INTO " #name " (" ROW_SQL(NAME) ") VALUES (" P##n ")" \
 		" ON CONFLICT DO NOTHING") \
@@ -99,6 +100,7 @@
 		" ORDER BY writer LIMIT 1") \
 	X(READ, AUDIT_HEAD, "SELECT seq, number, mac FROM audit WHERE writer = $1" \
 		" ORDER BY number DESC LIMIT 1") \
+	X(READ, AUDIT_AT, "SELECT mac FROM audit WHERE writer = $1 AND number = $2") \
 	X(READ, AUDIT_FIRST, "SELECT seq FROM audit WHERE writer = $1 AND number = 1") \
 	X(READ, AUDITS, "SELECT " AUDIT_SQL " FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2") \
 	X(READ, AUDITS_BACK, "SELECT " AUDIT_SQL " FROM audit WHERE seq < $1" \

@@ -83,5 +83,12 @@ struct audit_counts {
 /* Recomputes every chain; what is wrong is in ret, false only when it cannot be read. */
 MUST_CHECK bool reader_verify_audit(struct reader *r, struct audit_counts *ret,
 				    struct err *e);
+/* Whether a chain still has the end that was seen before, outside of the database. */
+MUST_CHECK bool reader_has_record(struct reader *r, const char *writer, int64_t number,
+				  const char *mac_hex, bool *ret, struct err *e);
+/* Reads every row of every table; each that does not verify is told to `bad`. */
+typedef void reader_bad_row(void *ctx, const struct err *why);
+MUST_CHECK bool reader_verify_rows(struct reader *r, reader_bad_row *bad, void *ctx,
+				   int64_t *ret_good, struct err *e);
 
 #endif

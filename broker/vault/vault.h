@@ -7,7 +7,8 @@
  * Binds:   an envelope to secret, version, instance, issuer, project, owner and security: a
  *          row moved to another place opens for nobody.
  * Refuses: what does not verify, and a project whose key is gone: ERR_ENVELOPE_TAMPERED.
- * Knows:   no policy: gate_open is the only caller of vault_open. No plaintext in any row.
+ * Knows:   no policy: gate_open is the only caller of vault_open, besides
+ *          vtpm-brokerd verify-db, which looks whether it opens. No plaintext in any row.
  * Threads: any; the cache has its own lock.
  */
 #ifndef BROKER_VAULT_VAULT_H
@@ -22,12 +23,17 @@ MUST_CHECK bool vault_new(const struct wrap_key *root, struct vault **ret, struc
 void vault_free(struct vault *v);
 DEFINE_DROP(vault)
 
-/* Seals `value` as version->version of the instance's secret and stages the row, with the
- * project's key where it is the first of its project. The caller has filled in the version's
- * number, state, origin and time; the vault fills in the rest. */
-MUST_CHECK bool vault_store(struct vault *v, struct reader *r,
-			    const struct instance_row *of, struct version_row *version,
-			    const struct secret *value, struct change *c, struct err *e);
+/* A value on its way in: what it is bound to, the row that will hold it, the value. */
+struct deposit {
+	const struct instance_row *of;
+	struct version_row *version; /* number, state, origin and time are the caller's */
+	const struct secret *value;
+};
+
+/* Seals the value into the version's row and stages it, with the project's key where it is the
+ * first of its project. */
+MUST_CHECK bool vault_store(struct vault *v, struct reader *r, const struct deposit *d,
+			    struct change *c, struct err *e);
 /* The same with a new random value, origin "generated". */
 MUST_CHECK bool vault_generate(struct vault *v, struct reader *r,
 			       const struct instance_row *of, struct version_row *version,

@@ -20,7 +20,8 @@ import requests
 from bed import Broker, Person, new_id, refused, until
 from cryptography import x509
 
-COMMANDS = ("init", "serve", "check-config", "token create", "token list", "token revoke", "backup")
+COMMANDS = ("init", "serve", "check-config", "token create", "token list", "token revoke", "backup",
+            "verify-db")
 
 
 @pytest.fixture
@@ -534,6 +535,50 @@ def test_a_token_row_changed_by_hand_is_refused(fresh):
     fresh.sql("UPDATE token SET role = 'auditor' WHERE role = 'member'")
     refused(owner.get("/v1/whoami"), "row_tampered")
     until(lambda: "row_tampered" in fresh.log.read_text(), "the log names it")
+
+
+def verify(b, *words, code=0):
+    done = b.run("verify-db", "--state", str(b.state), *words, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_verify_db_finds_nothing_wrong_while_serving(own_broker):
+    b = own_broker
+    for security in ("user", "host", "deployment"):
+        b.owner.create(security=security)
+    said = verify(b)
+    assert "good  3 secrets open" in said and "bad" not in said and "is good" in said
+
+
+@pytest.mark.parametrize("change, says", [
+    ("UPDATE host SET state = 'fenced' WHERE name = 'h1'", "host"),
+    ("UPDATE instance SET owner = 'mallory'", "instance"),
+    ("UPDATE version SET envelope = zeroblob(93)", "version"),
+    ("UPDATE audit SET verdict = 'refused' WHERE number = 3", "audit chain"),
+    ("DELETE FROM audit WHERE number = 3", "audit chain"),
+    ("UPDATE key SET value = zeroblob(61) WHERE name = 'key.row-mac'", None),
+])
+def test_verify_db_names_what_is_wrong(own_broker, change, says):
+    b = own_broker
+    b.owner.create()
+    b.stop()
+    b.sql(change)
+    said = verify(b, code=1)
+    assert says is None or any(line.startswith("bad ") and says in line
+                               for line in said.splitlines()), said
+
+
+def test_a_trail_cut_at_its_end_shows_against_the_log(own_broker):
+    b = own_broker
+    b.stop()
+    head = [line for line in b.log.read_text().splitlines() if " audit_head " in line][-1]
+    words = " ".join(w for w in head.split() if w.split("=")[0] in ("writer", "number", "mac"))
+    assert "good  record" in verify(b, "--head", words)
+    writer, number = (w.split("=")[1] for w in words.split()[:2])
+    b.sql("DELETE FROM audit WHERE writer = ? AND number = ?", writer, int(number))
+    assert "bad   record" in verify(b, "--head", words, code=1)
+    verify(b, "--head", "nonsense", code=2)
 
 
 # ---- limits ----
