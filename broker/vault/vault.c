@@ -141,34 +141,32 @@ static bool project_row(struct vault *v, struct reader *r, const struct instance
 }
 
 static bool seal_version(struct vault *v, const struct project_key_row *project,
-			 const struct instance_row *of, struct version_row *version,
-			 const struct secret *value, struct err *e)
+			 const struct deposit *d, struct err *e)
 {
-	struct envelope_binding b = secret_binding(of, version->version);
+	struct version_row *row = d->version;
+	struct envelope_binding b = secret_binding(d->of, row->version);
 	const struct wrap_key *key = NULL;
 	size_t len = 0;
 	bool ok;
 
 	pthread_mutex_lock(&v->lock);
 	ok = project_key(v, project, &key, e) &&
-	     envelope_seal(key, &b, value, version->envelope, sizeof(version->envelope),
-			   &len, e);
+	     envelope_seal(key, &b, d->value, row->envelope, sizeof(row->envelope), &len,
+			   e);
 	pthread_mutex_unlock(&v->lock);
-	version->envelope_len = (int64_t)len;
+	row->envelope_len = (int64_t)len;
 	return ok;
 }
 
-bool vault_store(struct vault *v, struct reader *r, const struct instance_row *of,
-		 struct version_row *version, const struct secret *value,
+bool vault_store(struct vault *v, struct reader *r, const struct deposit *d,
 		 struct change *c, struct err *e)
 {
 	struct project_key_row project;
 
-	version->secret = of->secret;
-	if (!project_row(v, r, of, &project, c, e) ||
-	    !seal_version(v, &project, of, version, value, e))
-		return err_wrap(e, "store secret of %s", of->id.text);
-	change_put(c, TABLE_VERSION, version);
+	d->version->secret = d->of->secret;
+	if (!project_row(v, r, d->of, &project, c, e) || !seal_version(v, &project, d, e))
+		return err_wrap(e, "store secret of %s", d->of->id.text);
+	change_put(c, TABLE_VERSION, d->version);
 	return true;
 }
 
@@ -180,7 +178,7 @@ bool vault_generate(struct vault *v, struct reader *r, const struct instance_row
 	if (!text_copy(version->origin, sizeof(version->origin), "generated"))
 		return err_set(e, ERR_INTERNAL, "the origin does not fit");
 	return random_passphrase(&value, e) &&
-	       vault_store(v, r, of, version, value, c, e);
+	       vault_store(v, r, &(struct deposit){ of, version, value }, c, e);
 }
 
 static bool open_version(struct vault *v, const struct project_key_row *project,

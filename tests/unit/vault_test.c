@@ -50,7 +50,9 @@ static struct version_row stored(struct bed *b, const struct instance_row *i,
 	snprintf(v.state, sizeof v.state, "active");
 	snprintf(v.origin, sizeof v.origin, "uploaded");
 	change_reset(b->c);
-	must(&b->w, vault_store(b->vault, b->r, i, &v, value, b->c, &b->w.e),
+	must(&b->w,
+	     vault_store(b->vault, b->r, &(struct deposit){ i, &v, value }, b->c,
+			 &b->w.e),
 	     "vault_store");
 	must(&b->w, store_commit(b->w.store, b->c, &b->w.e), "store_commit");
 	must(&b->w, read_version(b->r, &i->secret, i->version, &read, &b->w.e),
@@ -69,13 +71,13 @@ static struct secret *marked(struct bed *b, const char *text)
 	return s;
 }
 
-static bool opens_as(struct vault *vault, struct bed *b, const struct instance_row *i,
+static bool opens_as(struct bed *b, const struct instance_row *i,
 		     const struct version_row *v, const struct secret *want,
 		     enum err_kind *why)
 {
 	OWNED(secret) got = NULL;
 	struct err e = { 0 };
-	bool ok = vault_open(vault, b->r, i, v, &got, &e);
+	bool ok = vault_open(b->vault, b->r, i, v, &got, &e);
 
 	*why = e.kind;
 	return ok && secret_equal(got, want);
@@ -89,14 +91,13 @@ static void test_round_trip(struct bed *b)
 	struct version_row v = stored(b, &i, value);
 	enum err_kind why;
 
-	check("a stored value is opened again",
-	      opens_as(b->vault, b, &i, &v, value, &why));
+	check("a stored value is opened again", opens_as(b, &i, &v, value, &why));
 	check("the row holds nothing of it",
 	      memmem(&v, sizeof v, mark, sizeof mark - 1) == NULL);
 	i = an_instance(b, "p1");
 	v = stored(b, &i, value);
 	check("a second secret of the project uses the same key",
-	      opens_as(b->vault, b, &i, &v, value, &why));
+	      opens_as(b, &i, &v, value, &why));
 }
 
 static void test_generated(struct bed *b)
@@ -127,13 +128,13 @@ static void test_bindings(struct bed *b)
 	enum err_kind why;
 
 	(void)stored(b, &other, value);
-#define REFUSED(says, change)                                                    \
-	do {                                                                     \
-		lie = i;                                                         \
-		moved = v;                                                       \
-		change;                                                          \
-		check(says, !opens_as(b->vault, b, &lie, &moved, value, &why) && \
-				    why == ERR_ENVELOPE_TAMPERED);               \
+#define REFUSED(says, change)                                          \
+	do {                                                           \
+		lie = i;                                               \
+		moved = v;                                             \
+		change;                                                \
+		check(says, !opens_as(b, &lie, &moved, value, &why) && \
+				    why == ERR_ENVELOPE_TAMPERED);     \
 	} while (0)
 	REFUSED("not for another instance", lie.id = other.id);
 	REFUSED("not as another secret", lie.secret = moved.secret = other.secret);
@@ -159,7 +160,7 @@ static void test_flips(struct bed *b)
 
 	for (int64_t at = 0; at < v.envelope_len; at++) {
 		v.envelope[at] ^= 1;
-		opened += opens_as(b->vault, b, &i, &v, value, &why);
+		opened += opens_as(b, &i, &v, value, &why);
 		v.envelope[at] ^= 1;
 	}
 	check("no flipped byte of an envelope opens", opened == 0 && v.envelope_len > 60);
@@ -171,13 +172,15 @@ static void test_other_root(struct bed *b)
 	struct instance_row i = an_instance(b, "p1");
 	struct version_row v = stored(b, &i, value);
 	OWNED(wrap_key) root = NULL;
-	OWNED(vault) vault = NULL;
+	struct bed other = { .r = b->r };
 	enum err_kind why;
 
-	must(&b->w, wrap_key_new(&root, &b->w.e) && vault_new(root, &vault, &b->w.e),
+	must(&b->w,
+	     wrap_key_new(&root, &b->w.e) && vault_new(root, &other.vault, &b->w.e),
 	     "vault");
 	check("another root key opens nothing",
-	      !opens_as(vault, b, &i, &v, value, &why) && why == ERR_ENVELOPE_TAMPERED);
+	      !opens_as(&other, &i, &v, value, &why) && why == ERR_ENVELOPE_TAMPERED);
+	vault_free(other.vault);
 }
 
 enum { MANY = 150 };
@@ -199,7 +202,7 @@ static void test_many_projects(struct bed *b)
 		v[n] = stored(b, &i[n], value);
 	}
 	for (int n = 0; n < MANY; n++)
-		opened += opens_as(b->vault, b, &i[n], &v[n], value, &why);
+		opened += opens_as(b, &i[n], &v[n], value, &why);
 	free(v);
 	check("more projects than the cache holds all open", opened == MANY);
 }
@@ -218,7 +221,9 @@ static void test_first_of_two(struct bed *b)
 					 .origin = "uploaded" };
 
 		must(&b->w, change_new(&c[n], &b->w.e), "change");
-		must(&b->w, vault_store(b->vault, b->r, &i[n], &v, value, c[n], &b->w.e),
+		must(&b->w,
+		     vault_store(b->vault, b->r, &(struct deposit){ &i[n], &v, value },
+				 c[n], &b->w.e),
 		     "vault_store");
 	}
 	check("the first secret of a project makes its key",
@@ -227,7 +232,7 @@ static void test_first_of_two(struct bed *b)
 	      !store_commit(b->w.store, c[1], &e) && e.kind == ERR_CONFLICT);
 	struct version_row v = stored(b, &i[1], value);
 	check("and then stands under the first one's key",
-	      opens_as(b->vault, b, &i[1], &v, value, &why));
+	      opens_as(b, &i[1], &v, value, &why));
 	change_free(c[0]);
 	change_free(c[1]);
 }

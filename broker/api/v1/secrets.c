@@ -82,7 +82,8 @@ static bool upload(struct api *api, struct exchange *x, struct instance_row *i,
 
 	if (!retire(x, i, e) || !text_copy(v.state, sizeof(v.state), "active") ||
 	    !text_copy(v.origin, sizeof(v.origin), "uploaded") ||
-	    !vault_store(api->vault, x->db, i, &v, value, x->change, e))
+	    !vault_store(api->vault, x->db, &(struct deposit){ i, &v, value }, x->change,
+			 e))
 		return false;
 	i->version = v.version;
 	change_set_class(x->change, CHANGE_CREATE);
