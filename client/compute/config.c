@@ -82,7 +82,7 @@ static bool conf_path(const struct places *at, struct path *ret, struct err *e)
 bool config_load(const struct places *at, struct config *ret, struct err *e)
 {
 	struct config c;
-	struct path path;
+	struct path path = { "" };
 	int line;
 
 	if (!set_defaults(at, &c, e) || !conf_path(at, &path, e))
@@ -104,7 +104,7 @@ bool config_save(const struct config *c, struct err *e)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct config old;
-	struct path path;
+	struct path path = { "" };
 	struct err ignored = { 0 };
 
 	if (!conf_path(&c->at, &path, e))

@@ -171,17 +171,30 @@ bool copy_is_usable(const char *state_dir, const struct copy *c,
 		       ended);
 }
 
-bool copy_note_time(const char *state_dir, int64_t now_us, struct err *e)
+static bool store_time(const char *state_dir, int64_t now_us, struct err *e)
 {
 	char text[32];
 	struct path path;
-	int64_t latest;
 
-	if (!latest_time(state_dir, &latest, e) || !time_path(state_dir, &path, e))
-		return false;
-	if (now_us <= latest)
-		return true;
-	return text_format(text, sizeof(text), "%lld", (long long)now_us) &&
+	return time_path(state_dir, &path, e) &&
+	       text_format(text, sizeof(text), "%lld", (long long)now_us) &&
 	       file_write(path.text, (struct view){ (const uint8_t *)text, strlen(text) },
 			  0600, e);
+}
+
+bool copy_note_time(const char *state_dir, int64_t now_us, struct err *e)
+{
+	int64_t latest;
+
+	return latest_time(state_dir, &latest, e) &&
+	       (now_us <= latest || store_time(state_dir, now_us, e));
+}
+
+bool copy_note_lease(const char *state_dir, const struct lease *fresh, int64_t now_us,
+		     struct err *e)
+{
+	if (now_us < fresh->issued_us - SKEW_US || now_us > fresh->issued_us + SKEW_US)
+		return err_set(e, ERR_CLOCK,
+			       "the broker's clock and this host's do not agree");
+	return store_time(state_dir, now_us, e);
 }

@@ -47,7 +47,11 @@ MUST_CHECK bool copy_is_usable(const char *state_dir, const struct copy *c,
 			       const struct lease_holder *me, int64_t now_us,
 			       struct err *e);
 
-/* The latest time that this host has seen; it only grows. */
+/* The latest time that this host has seen; it only grows by this. */
 MUST_CHECK bool copy_note_time(const char *state_dir, int64_t now_us, struct err *e);
+/* A lease that came from the broker just now: where the two clocks agree, that is the latest time,
+ * also when the clock was ahead before. ERR_CLOCK when they do not agree. */
+MUST_CHECK bool copy_note_lease(const char *state_dir, const struct lease *fresh,
+				int64_t now_us, struct err *e);
 
 #endif

@@ -100,6 +100,7 @@ bool file_write(const char *path, struct view bytes, mode_t mode, struct err *e)
 	return sync_parent(path, e);
 }
 
+/* *ret_fd stays -1 when there is no such file. */
 static bool open_regular(const char *path, size_t max, int *ret_fd, struct stat *ret,
 			 struct err *e)
 {
@@ -107,8 +108,7 @@ static bool open_regular(const char *path, size_t max, int *ret_fd, struct stat 
 
 	*ret_fd = fd;
 	if (fd < 0)
-		return errno == ENOENT ? false
-				       : err_errno(e, ERR_IO, "cannot read %s", path);
+		return errno == ENOENT || err_errno(e, ERR_IO, "cannot read %s", path);
 	if (fstat(fd, ret) != 0)
 		return err_errno(e, ERR_IO, "cannot read %s", path);
 	if (!S_ISREG(ret->st_mode) || ret->st_size < 0 || (size_t)ret->st_size > max)
@@ -127,7 +127,9 @@ bool file_read(const char *path, size_t max, struct buf *ret, bool *ret_found,
 
 	*ret_found = false;
 	if (!open_regular(path, max, &fd, &st, e))
-		return fd < 0 && e->kind == ERR_NONE;
+		return false;
+	if (fd < 0)
+		return true;
 	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && ret->len <= max)
 		buf_add_bytes(ret, (struct view){ chunk, (size_t)n });
 	if (n < 0)
@@ -145,9 +147,9 @@ bool file_read_secret(const char *path, struct secret **ret, struct err *e)
 	struct stat st;
 
 	if (!open_regular(path, SECRET_MAX, &fd, &st, e))
-		return fd < 0 && e->kind == ERR_NONE
-			       ? err_set(e, ERR_IO, "%s is missing", path)
-			       : false;
+		return false;
+	if (fd < 0)
+		return err_set(e, ERR_IO, "%s is missing", path);
 	if ((st.st_mode & 077) != 0)
 		return err_set(e, ERR_IO, "%s may be read by others; chmod 0600 it",
 			       path);

@@ -103,6 +103,7 @@ struct walk {
 	void (*each)(void *ctx, const struct guest *g);
 	void *ctx;
 	struct err *e;
+	bool damaged;
 };
 
 static bool walk_one(void *ctx, const char *name)
@@ -118,9 +119,10 @@ static bool walk_one(void *ctx, const char *name)
 		return true; /* a temporary name of an interrupted write */
 	memcpy(id, name, 36);
 	if (!uuid_parse(id, "", &instance, &e) ||
-	    !guest_load(w->state_dir, &instance, &g, &found, &e))
+	    !guest_load(w->state_dir, &instance, &g, &found, &e)) {
 		*w->e = e;
-	else if (found)
+		w->damaged = true;
+	} else if (found)
 		w->each(w->ctx, &g);
 	return true;
 }
@@ -128,9 +130,9 @@ static bool walk_one(void *ctx, const char *name)
 bool guest_each(const char *state_dir, void (*each)(void *ctx, const struct guest *g),
 		void *ctx, struct err *e)
 {
-	struct walk w = { state_dir, each, ctx, e };
+	struct walk w = { state_dir, each, ctx, e, false };
 	struct path dir;
 
 	return path_set(&dir, e, "%s/guests", state_dir) &&
-	       file_each(dir.text, walk_one, &w, e) && e->kind == ERR_NONE;
+	       file_each(dir.text, walk_one, &w, e) && !w.damaged;
 }

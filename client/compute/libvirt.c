@@ -234,14 +234,13 @@ bool libvirt_is_up(struct libvirt *l)
 
 /* ---- secrets ---- */
 
-/* NULL with e->kind ERR_NONE: there is none. */
-static virSecretPtr find_secret(virConnectPtr c, const struct uuid *secret, struct err *e)
+/* *ret is NULL when there is none. */
+static bool find_secret(virConnectPtr c, const struct uuid *secret, virSecretPtr *ret,
+			struct err *e)
 {
-	virSecretPtr s = virSecretLookupByUUIDString(c, secret->text);
-
-	if (s == NULL && virGetLastErrorCode() != VIR_ERR_NO_SECRET)
-		failed(e, "cannot look for the secret");
-	return s;
+	*ret = virSecretLookupByUUIDString(c, secret->text);
+	return *ret != NULL || virGetLastErrorCode() == VIR_ERR_NO_SECRET ||
+	       failed(e, "cannot look for the secret");
 }
 
 static bool is_of(virSecretPtr s, const struct uuid *instance)
@@ -255,12 +254,12 @@ static bool is_of(virSecretPtr s, const struct uuid *instance)
 static bool undefine(virConnectPtr c, const struct uuid *secret,
 		     const struct uuid *instance, bool *ret_was, struct err *e)
 {
-	CLEANUP(secret_drop_ref) virSecretPtr s = find_secret(c, secret, e);
+	CLEANUP(secret_drop_ref) virSecretPtr s = NULL;
 
 	*ret_was = false;
-	if (s == NULL)
-		return e->kind == ERR_NONE;
-	if (!is_of(s, instance))
+	if (!find_secret(c, secret, &s, e))
+		return false;
+	if (s == NULL || !is_of(s, instance))
 		return true;
 	*ret_was = true;
 	return virSecretUndefine(s) == 0 ? true : failed(e, "cannot undefine the secret");
@@ -303,14 +302,13 @@ bool libvirt_define(struct libvirt *l, const struct uuid *secret,
 
 /* ---- guests ---- */
 
-static virDomainPtr find_domain(virConnectPtr c, const struct uuid *instance,
-				struct err *e)
+/* *ret is NULL when there is none. */
+static bool find_domain(virConnectPtr c, const struct uuid *instance, virDomainPtr *ret,
+			struct err *e)
 {
-	virDomainPtr d = virDomainLookupByUUIDString(c, instance->text);
-
-	if (d == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
-		failed(e, "cannot look for the guest");
-	return d;
+	*ret = virDomainLookupByUUIDString(c, instance->text);
+	return *ret != NULL || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ||
+	       failed(e, "cannot look for the guest");
 }
 
 bool libvirt_find(struct libvirt *l, const struct uuid *instance, enum libvirt_guest *ret,
@@ -320,12 +318,11 @@ bool libvirt_find(struct libvirt *l, const struct uuid *instance, enum libvirt_g
 	CLEANUP(domain_drop) virDomainPtr d = NULL;
 	int state, reason, active;
 
-	if (!take_connection(l, &c, e))
+	if (!take_connection(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
-	d = find_domain(c, instance, e);
 	*ret = LIBVIRT_ABSENT;
 	if (d == NULL)
-		return e->kind == ERR_NONE;
+		return true;
 	active = virDomainIsActive(d);
 	if (active < 0 || virDomainGetState(d, &state, &reason, 0) != 0)
 		return failed(e, "cannot see whether the guest runs");
@@ -366,12 +363,9 @@ bool libvirt_start(struct libvirt *l, const struct uuid *instance, struct err *e
 	CLEANUP(conn_drop) virConnectPtr c = NULL;
 	CLEANUP(domain_drop) virDomainPtr d = NULL;
 
-	if (!take_connection(l, &c, e))
+	if (!take_connection(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
-	d = find_domain(c, instance, e);
 	if (d == NULL)
-		return e->kind != ERR_NONE
-			       ? false
-			       : err_set(e, ERR_NOT_FOUND, "no such guest here");
+		return err_set(e, ERR_NOT_FOUND, "no such guest here");
 	return virDomainCreate(d) == 0 ? true : failed(e, "cannot start the guest");
 }

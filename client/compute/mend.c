@@ -155,8 +155,9 @@ bool upkeep_match_placements(struct agent *a, struct err *e)
 	CLEANUP(ids_done) struct ids placed = { 0 };
 	CLEANUP(ids_done) struct ids guests = { 0 };
 
-	if (!broker_each_placed(a->broker, add_placed, &placed, e) ||
-	    !list_guests(a, &guests, e))
+	/* Ours first: what is placed and started meanwhile is then not taken for gone. */
+	if (!list_guests(a, &guests, e) ||
+	    !broker_each_placed(a->broker, add_placed, &placed, e))
 		return false;
 	if (placed.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the list of placements");

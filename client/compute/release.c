@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WITH_COPY_MS = 3000, WITHOUT_COPY_MS = 6000, PAUSE_MS = 150, NONCE_BYTES = 16 };
+enum { WITH_COPY_MS = 3000, WITHOUT_COPY_MS = 4000, PAUSE_MS = 150, NONCE_BYTES = 16 };
 
 /* One release under way. */
 struct attempt {
@@ -306,7 +306,7 @@ static void keep_copy(struct attempt *t)
 	else
 		ok = copy_check(&c, &me, &lease, &e) &&
 		     copy_save(agent_state_dir(a), &c, &e) &&
-		     copy_note_time(agent_state_dir(a), now_us(a), &e);
+		     copy_note_lease(agent_state_dir(a), &lease, now_us(a), &e);
 	if (!ok)
 		log_err(a->log, LOG_LEVEL_WARN, "copy not kept", &e);
 }
@@ -383,8 +383,10 @@ static bool ask_and_take(struct attempt *t, struct secret **ret, struct err *e)
 	if (released && take_answer(t, ret, e))
 		return true;
 	if (!released && t->ask->unanswered && t->has_copy) {
-		if (use_own_copy(t, ret, &why))
+		if (use_own_copy(t, ret, &why)) {
+			err_clear(e);
 			return true;
+		}
 		*e = why;
 	}
 	if (!released && !t->ask->unanswered && t->has_copy && ends_copy(e->kind))

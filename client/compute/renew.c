@@ -47,7 +47,8 @@ static bool renew_lease(struct agent *a, const struct guest *g, struct copy *c,
 	}
 	buf_done(&c->lease);
 	c->lease = jws;
-	return copy_check(c, &me, &lease, e) && copy_save(agent_state_dir(a), c, e);
+	return copy_check(c, &me, &lease, e) && copy_save(agent_state_dir(a), c, e) &&
+	       copy_note_lease(agent_state_dir(a), &lease, clock_wall_us(a->clock), e);
 }
 
 static bool renew_guest(struct agent *a, const struct guest *g, struct err *e)

@@ -179,6 +179,7 @@ class World:
                     "XDG_CONFIG_HOME": str(self.folder / "config")}
         self.broker = self.agent = None
         self.port = 0
+        self.known = {}
 
     def open(self):
         if self.libvirt:
@@ -201,7 +202,8 @@ class World:
             if process:
                 process.kill()
                 process.wait()
-        shutil.rmtree(self.folder)
+        if not os.environ.get("E2E_KEEP"):
+            shutil.rmtree(self.folder)
 
     # ---- the broker ----
 
