@@ -312,8 +312,8 @@ static void plans(struct bed *b)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (strncmp(rows[i].sql, "SELECT", 6) != 0 ||
-		    rows[i].id == SQL_AUDIT_LAST)
-			continue; /* the last row is the end of the table itself */
+		    rows[i].id == SQL_AUDIT_LAST || strstr(rows[i].name, "_ALL"))
+			continue; /* the table's own end; verify-db alone reads all */
 		plan_of(b, rows[i].sql, plan, sizeof(plan));
 		snprintf(says, sizeof(says), "%s goes by an index, in its order",
 			 rows[i].name);
