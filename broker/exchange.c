@@ -22,26 +22,38 @@ void exchange_done(struct exchange *x)
 	x->change = NULL;
 }
 
-static int hex_digit(char c)
+/* The value of a hexadecimal digit, or 16. */
+static unsigned hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
-		return c - '0';
+		return (unsigned)(c - '0');
 	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		return (unsigned)(c - 'a') + 10;
+	return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
+}
+
+bool exchange_unescape(const char *at, char *ret)
+{
+	unsigned high = at[0] == '%' ? hex_digit(at[1]) : 16;
+	unsigned low = high < 16 ? hex_digit(at[2]) : 16;
+
+	if (low > 15)
+		return false;
+	*ret = (char)(high << 4 | low);
+	return true;
 }
 
 /* One character of a query value: '+' is a blank, %XX a byte; anything else stands for itself. */
 static char query_char(const char **at)
 {
-	const char *p = *at;
+	char c = **at;
 
-	if (p[0] == '%' && hex_digit(p[1]) >= 0 && hex_digit(p[2]) >= 0) {
+	if (exchange_unescape(*at, &c)) {
 		*at += 3;
-		return (char)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
+		return c;
 	}
 	*at += 1;
-	return *p == '+' ? ' ' : *p;
+	return c == '+' ? ' ' : c;
 }
 
 static const char *query_value(const char *query, const char *name)

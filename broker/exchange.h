@@ -94,6 +94,8 @@ void exchange_drop_reply(struct exchange *x); /* wipes what was staged, or sent 
  * a handler, so a ret of 256 is always enough; a smaller one gets cut text. */
 const char *exchange_query(const struct exchange *x, const char *name, char *ret,
 			   size_t cap);
+/* One %XX at `at`; false: there is none (RFC 3986, section 2.1). */
+bool exchange_unescape(const char *at, char *ret);
 /* Starts a JSON body: write the one object to ret. What was staged before is dropped. */
 void exchange_json(struct exchange *x, int status, struct json_writer *ret);
 void exchange_etag(struct exchange *x, int64_t generation);

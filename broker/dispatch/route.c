@@ -3,35 +3,21 @@
 
 #include <string.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Decodes %XX; refuses half an escape and more than cap - 1 bytes. */
+/* Decodes %XX; refuses half an escape, NUL, and more than cap - 1 bytes. */
 static bool decode(const char *from, size_t len, char *ret, size_t cap)
 {
-	size_t n = 0;
+	size_t n = 0, i = 0;
 
-	for (size_t i = 0; i < len; i++) {
+	while (i < len) {
 		char c = from[i];
+		bool escape = c == '%';
 
-		if (n + 1 >= cap)
-			return false;
-		if (c == '%') {
-			if (i + 2 >= len || hex_digit(from[i + 1]) < 0 ||
-			    hex_digit(from[i + 2]) < 0)
-				return false;
-			c = (char)(hex_digit(from[i + 1]) << 4 | hex_digit(from[i + 2]));
-			i += 2;
-		}
-		if (c == '\0')
+		if (n + 1 >= cap ||
+		    (escape && (i + 2 >= len || !exchange_unescape(from + i, &c))) ||
+		    c == '\0')
 			return false;
 		ret[n++] = c;
+		i += escape ? 3 : 1;
 	}
 	ret[n] = '\0';
 	return true;
