@@ -82,7 +82,7 @@ static unsigned port_of(int fd)
 
 bool listen_open(const char *text, struct listener *ret, struct err *e)
 {
-	struct place p;
+	struct place p = { 0 };
 	int fd;
 
 	if (!place_parse(text, &p, e))
