@@ -70,14 +70,16 @@ static bool bind_and_listen(int fd, const struct place *p, const char *text,
 
 static unsigned port_of(int fd)
 {
-	struct sockaddr_storage a = { 0 };
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = { .v6 = { .sin6_port = 0 } };
 	socklen_t len = sizeof a;
 
-	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+	if (getsockname(fd, &a.any, &len) != 0)
 		return 0;
-	if (a.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)(void *)&a)->sin6_port);
-	return ntohs(((struct sockaddr_in *)(void *)&a)->sin_port);
+	return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
 bool listen_open(const char *text, struct listener *ret, struct err *e)
