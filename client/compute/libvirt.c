@@ -302,6 +302,18 @@ bool libvirt_define(struct libvirt *l, const struct uuid *secret,
 
 /* ---- guests ---- */
 
+/*
+ * A connection of its own: a call about a guest may wait long, for a start or for a hook, and
+ * answers to other calls on the same connection then come late, up to its next keepalive.
+ */
+static bool open_connection(struct libvirt *l, virConnectPtr *ret, struct err *e)
+{
+	if (!libvirt_is_up(l))
+		return err_set(e, ERR_STARTING_UP, "there is no connection to libvirt");
+	*ret = virConnectOpen(l->uri);
+	return *ret != NULL || failed(e, "cannot connect");
+}
+
 /* *ret is NULL when there is none. */
 static bool find_domain(virConnectPtr c, const struct uuid *instance, virDomainPtr *ret,
 			struct err *e)
@@ -318,7 +330,7 @@ bool libvirt_find(struct libvirt *l, const struct uuid *instance, enum libvirt_g
 	CLEANUP(domain_drop) virDomainPtr d = NULL;
 	int state, reason, active;
 
-	if (!take_connection(l, &c, e) || !find_domain(c, instance, &d, e))
+	if (!open_connection(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
 	*ret = LIBVIRT_ABSENT;
 	if (d == NULL)
@@ -344,7 +356,7 @@ bool libvirt_each_autostart(struct libvirt *l,
 	struct uuid id = { "" };
 	int n;
 
-	if (!take_connection(l, &c, e))
+	if (!open_connection(l, &c, e))
 		return false;
 	n = virConnectListAllDomains(c, &all,
 				     VIR_CONNECT_LIST_DOMAINS_AUTOSTART |
@@ -363,7 +375,7 @@ bool libvirt_start(struct libvirt *l, const struct uuid *instance, struct err *e
 	CLEANUP(conn_drop) virConnectPtr c = NULL;
 	CLEANUP(domain_drop) virDomainPtr d = NULL;
 
-	if (!take_connection(l, &c, e) || !find_domain(c, instance, &d, e))
+	if (!open_connection(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
 	if (d == NULL)
 		return err_set(e, ERR_NOT_FOUND, "no such guest here");
