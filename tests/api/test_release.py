@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host gets, when, and in which form."""
+import http.client
+import json
+import ssl
 import threading
 import uuid
 
@@ -161,6 +164,29 @@ def test_one_attempt_sent_twenty_times_burns_one_permit(broker):
     assert len(fine) >= 1 and sum(not r["redelivered"] for r in fine) == 1
     assert len({broker.h1.open(r["jwe"])[1] for r in fine}) == 1
     assert broker.owner.get(f"/v1/instances/{i}/permits").json()["items"][0]["uses_left"] == 0
+
+
+def send_and_hang_up(host, i, attempt):
+    """The request arrives whole; nobody waits for the answer."""
+    context = ssl.create_default_context(cafile=host.session.verify)
+    context.load_cert_chain(host.session.cert)
+    c = http.client.HTTPSConnection("localhost", host.broker.port, context=context, timeout=10)
+    c.request("POST", f"/v1/instances/{i}/release", headers={"Content-Type": "application/json"},
+              body=json.dumps({"attempt": attempt, "nonce": "n" * 20, "purpose": "start"}))
+    c.close()
+
+
+def test_lost_replies_cost_one_permit_and_no_value(broker):
+    for _ in range(5):
+        i, attempt = started(broker, "user"), new_id()
+        for _ in range(4):
+            send_and_hang_up(broker.h1, i, attempt)
+        value = broker.h1.open(broker.h1.release(i, attempt=attempt).json()["jwe"])[1]
+        assert value == broker.owner.get(f"/v1/instances/{i}/secret").content
+        refused(broker.h1.release(i), "permit_used")
+        burnt = [a for a in broker.audit(instance=i)
+                 if a["verb"] == "release" and a["verdict"] == "allowed"]
+        assert len(burnt) == 1
 
 
 def test_nothing_is_released_once_fence_has_answered(own_broker):

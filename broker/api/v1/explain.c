@@ -49,7 +49,7 @@ static bool placed_host(struct reader *r, struct explain *ret, struct err *e)
 /* The host that is meant: the one named, else the placed one. A host asks about itself. */
 static bool explain_host(struct exchange *x, struct explain *ret, struct err *e)
 {
-	char name[NAME_SIZE];
+	char name[256];
 
 	if (exchange_query(x, "host", name, sizeof(name)) == NULL)
 		return placed_host(x->db, ret, e);

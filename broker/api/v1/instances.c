@@ -228,7 +228,7 @@ static bool list_rows(struct list *c, const struct instance_filter *f, struct er
 bool api_instance_list(struct api *api, struct exchange *x, struct err *e)
 {
 	struct instance_filter f = { 0 };
-	char match[2 * NAME_SIZE];
+	char match[256];
 	struct list c = { .x = x };
 
 	(void)api;

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers with a clock that the test sets: what only time changes. */
+#include "broker/api/api.h"
+#include "broker/api/v1/handlers.h"
+#include "broker/gate/gate.h"
+#include "broker/vault/vault.h"
+#include "crypto/statement.h"
+#include "tests/unit/broker_world.h"
+
+#define DAY_US (INT64_C(24) * 3600 * US_PER_S)
+#define INSTANCE "11111111-0000-4000-8000-000000000001"
+#define ATTEMPT "22222222-0000-4000-8000-00000000000"
+#define NONCE "nnnnnnnnnnnnnnnnnnnn"
+
+struct bed {
+	struct world w;
+	struct wrap_key *root;
+	struct vault *vault;
+	struct gate *gate;
+	struct reader *r;
+	struct worker *worker;
+	struct pkey *statement, *sealing;
+	struct api api;
+	struct exchange x;
+	struct err e;
+};
+
+static void bed_open(struct bed *b)
+{
+	struct world *w = &b->w;
+
+	world_open(w);
+	must(w, wrap_key_new(&b->root, &w->e) && vault_new(b->root, &b->vault, &w->e),
+	     "vault");
+	must(w, gate_new(&w->clock, b->vault, &b->gate, &w->e), "gate");
+	must(w, reader_open(w->store, &b->r, &w->e), "reader");
+	must(w, worker_new(&b->worker, &w->e), "worker");
+	must(w, pkey_new(&b->statement, &w->e) && pkey_new(&b->sealing, &w->e), "keys");
+	b->api = (struct api){ .gate = b->gate,
+			       .vault = b->vault,
+			       .store = w->store,
+			       .clock = &w->clock,
+			       .statement = b->statement,
+			       .lease_us = 7 * DAY_US,
+			       .backed_up = true };
+}
+
+static void bed_close(struct bed *b)
+{
+	exchange_done(&b->x);
+	pkey_free(b->statement);
+	pkey_free(b->sealing);
+	worker_free(b->worker);
+	reader_free(b->r);
+	gate_free(b->gate);
+	vault_free(b->vault);
+	wrap_key_free(b->root);
+	world_close(&b->w);
+}
+
+/* A host whose key hash is one digit, 64 times. */
+static void host_put(struct bed *b, char digit, const char *name)
+{
+	struct host_row h = { .created_us = WORLD_BEGIN_US,
+			      .policies = 7,
+			      .protocol = 1 };
+	size_t len = 0;
+
+	memset(h.key_hash, digit, 64);
+	snprintf(h.name, sizeof h.name, "%s", name);
+	snprintf(h.state, sizeof h.state, "approved");
+	must(&b->w,
+	     pkey_spki(b->sealing, h.sealing_spki, sizeof h.sealing_spki, &len,
+		       &b->w.e) &&
+		     pkey_kid(b->sealing, h.sealing_kid, &b->w.e),
+	     "sealing key");
+	h.sealing_len = (int64_t)len;
+	world_put(&b->w, TABLE_HOST, &h);
+}
+
+static void host_state(struct bed *b, const char *name, const char *state)
+{
+	struct host_row h;
+
+	must(&b->w, read_host_by_name(b->r, name, &h, &b->w.e), "read_host");
+	snprintf(h.state, sizeof h.state, "%s", state);
+	world_put(&b->w, TABLE_HOST, &h);
+}
+
+static void as_person(struct bed *b, enum role role, const char *subject)
+{
+	struct token_row *t = &b->x.who.token;
+
+	b->x.who = (struct principal){ .kind = PRINCIPAL_PERSON, .role = role };
+	snprintf(t->issuer, sizeof t->issuer, "broker:test");
+	snprintf(t->subject, sizeof t->subject, "%s", subject);
+	snprintf(t->project, sizeof t->project, "p1");
+	snprintf(t->projects, sizeof t->projects, "*");
+	snprintf(t->hosts, sizeof t->hosts, "*");
+}
+
+static void as_host(struct bed *b, const char *name)
+{
+	b->x.who = (struct principal){ .kind = PRINCIPAL_HOST };
+	must(&b->w, read_host_by_name(b->r, name, &b->x.who.host, &b->w.e), "read_host");
+}
+
+/* Runs a handler as dispatch does, and commits. ERR_NONE, or what it refused with. */
+static enum err_kind call(struct bed *b, api_handler *handler, const char *arg,
+			  const char *body)
+{
+	static const struct route route = { .verb = "test" };
+	struct exchange *x = &b->x;
+
+	exchange_done(x);
+	must(&b->w, change_new(&x->change, &b->w.e), "change");
+	x->route = &route;
+	x->query = "";
+	x->db = b->r;
+	x->worker = b->worker;
+	x->body = (struct view){ (const uint8_t *)body, strlen(body) };
+	snprintf(x->args[0], sizeof x->args[0], INSTANCE);
+	snprintf(x->args[1], sizeof x->args[1], "%s", arg);
+	b->e = (struct err){ 0 };
+	if (!handler(&b->api, x, &b->e))
+		return b->e.kind;
+	if (!change_is_empty(x->change))
+		must(&b->w, store_commit(b->w.store, x->change, &b->w.e), "commit");
+	return ERR_NONE;
+}
+
+static bool said(const struct bed *b, const char *text)
+{
+	return b->x.reply.body.at != NULL && strstr(b->x.reply.body.at, text) != NULL;
+}
+
+static void at(struct bed *b, int64_t us_later)
+{
+	b->w.wall_us = WORLD_BEGIN_US + us_later;
+}
+
+static enum err_kind place(struct bed *b, const char *body)
+{
+	as_person(b, ROLE_OPERATOR, "olga");
+	return call(b, api_instance_place, "", body);
+}
+
+static enum err_kind permit(struct bed *b, const char *id, const char *body)
+{
+	as_person(b, ROLE_MEMBER, "alice");
+	return call(b, api_permit_put, id, body);
+}
+
+static enum err_kind release(struct bed *b, const char *host, char attempt,
+			     const char *more)
+{
+	char body[300];
+
+	as_host(b, host);
+	snprintf(body, sizeof body,
+		 "{\"attempt\":\"" ATTEMPT "%c\",\"nonce\":\"" NONCE
+		 "\",\"purpose\":\"start\"%s}",
+		 attempt, more);
+	return call(b, api_release, "", body);
+}
+
+static void scene(struct bed *b)
+{
+	bed_open(b);
+	host_put(b, '1', "h1");
+	host_put(b, '2', "h2");
+	as_person(b, ROLE_MEMBER, "alice");
+	must(&b->w,
+	     call(b, api_instance_put, "", "{\"name\":\"vm\",\"security\":\"host\"}") ==
+		     ERR_NONE,
+	     "instance");
+	must(&b->w, place(b, "{\"host\":\"h1\"}") == ERR_NONE, "place");
+}
+
+#define PERMIT_1 "33333333-0000-4000-8000-000000000001"
+#define PERMIT_2 "33333333-0000-4000-8000-000000000002"
+
+static void test_permit_in_time(struct bed *b)
+{
+	check("a permit is made", permit(b, PERMIT_1, "{\"minutes\":10}") == ERR_NONE);
+	at(b, 600 * US_PER_S);
+	check("after its ten minutes it is late",
+	      release(b, "h1", '1', "") == ERR_PERMIT_EXPIRED);
+	at(b, -365 * DAY_US);
+	check("and so it is for a clock that is a year behind",
+	      release(b, "h1", '1', "") == ERR_PERMIT_EXPIRED);
+	at(b, 600 * US_PER_S);
+	as_person(b, ROLE_MEMBER, "alice");
+	check("the owner sees it late", call(b, api_permit_list, "", "") == ERR_NONE &&
+						said(b, "\"state\":\"late\""));
+	check("a new permit serves",
+	      permit(b, PERMIT_2, "{}") == ERR_NONE &&
+		      release(b, "h1", '1', ",\"lease\":true") == ERR_NONE);
+	check("the value comes sealed, with a lease",
+	      said(b, "\"kind\":\"sealed\"") && said(b, "\"lease\":\"ey"));
+}
+
+static void test_redelivery_in_time(struct bed *b)
+{
+	at(b, 1200 * US_PER_S);
+	check("a lost reply is given again for ten minutes",
+	      release(b, "h1", '1', ",\"lease\":true") == ERR_NONE &&
+		      said(b, "\"redelivered\":true"));
+	at(b, 1200 * US_PER_S + 1);
+	check("and not later", release(b, "h1", '1', "") == ERR_PERMIT_USED);
+	check("a late attempt does not become a new one, not even with the copy",
+	      release(b, "h1", '1', ",\"holds_copy\":1") == ERR_ATTEMPT_MISMATCH);
+}
+
+/* The lease as it stands in the reply. */
+static struct lease lease_of(struct bed *b)
+{
+	const char *from = strstr(b->x.reply.body.at, "\"lease\":\"") + 9;
+	struct lease l = { 0 };
+
+	must(&b->w,
+	     lease_check(b->statement,
+			 (struct view){ (const uint8_t *)from, strcspn(from, "\"") }, &l,
+			 &b->w.e),
+	     "lease_check");
+	return l;
+}
+
+static void test_lease(struct bed *b)
+{
+	struct lease l;
+
+	at(b, DAY_US);
+	as_host(b, "h1");
+	check("the lease is renewed",
+	      call(b, api_lease, "", "{\"version\":1,\"epoch\":1}") == ERR_NONE);
+	l = lease_of(b);
+	check("for seven days from now, for this host, version and epoch",
+	      l.ends_us == WORLD_BEGIN_US + 8 * DAY_US &&
+		      l.issued_us == WORLD_BEGIN_US + DAY_US && l.version == 1 &&
+		      l.epoch == 1 && strcmp(l.host, b->x.who.host.key_hash) == 0);
+	at(b, 30 * DAY_US);
+	check("a lapsed lease is renewed when the broker answers",
+	      call(b, api_lease, "", "{\"version\":1,\"epoch\":1}") == ERR_NONE);
+	at(b, 30 * DAY_US);
+}
+
+/* The lease ends on day 37. */
+static void test_fenced_with_copy(struct bed *b)
+{
+	const int64_t ends_us = 37 * DAY_US;
+
+	host_state(b, "h1", "fenced");
+	check("a fenced host with a copy keeps the instance",
+	      place(b, "{\"host\":\"h2\"}") == ERR_PLACED_ELSEWHERE);
+	check("and the refusal says until when",
+	      strstr(b->e.detail, "T") != NULL && strstr(b->e.detail, "h1") != NULL);
+	at(b, ends_us + GATE_SKEW_US - 1);
+	check("to the end of its lease and what clocks may differ",
+	      place(b, "{\"host\":\"h2\"}") == ERR_PLACED_ELSEWHERE);
+	at(b, 31 * DAY_US);
+	check("or until the operator says that it is off",
+	      place(b, "{\"host\":\"h2\",\"host_is_off\":true}") == ERR_NONE &&
+		      said(b, "\"moved\":true"));
+	check("and the answer says how long it must stay off",
+	      !said(b, "\"off_until\":null"));
+	as_person(b, ROLE_MEMBER, "alice");
+	check("explain shows it until then",
+	      call(b, api_explain, "", "") == ERR_NONE && said(b, "earlier_host_is_off"));
+	at(b, ends_us + GATE_SKEW_US);
+	check("and not longer", call(b, api_explain, "", "") == ERR_NONE &&
+					!said(b, "earlier_host_is_off"));
+}
+
+static void test_lapsed_lease_lets_go(struct bed *b)
+{
+	at(b, 40 * DAY_US);
+	host_state(b, "h1", "approved");
+	check("the next host starts with a permit",
+	      permit(b, "33333333-0000-4000-8000-000000000003", "{}") == ERR_NONE &&
+		      release(b, "h2", '2', ",\"lease\":true") == ERR_NONE);
+	host_state(b, "h2", "fenced");
+	check("fenced, it holds the instance while its lease runs",
+	      place(b, "{\"host\":\"h1\"}") == ERR_PLACED_ELSEWHERE);
+	at(b, 47 * DAY_US + GATE_SKEW_US);
+	check("and lets go once the lease has ended",
+	      place(b, "{\"host\":\"h1\"}") == ERR_NONE && said(b, "\"epoch\":3"));
+	check("an old copy of the first host is not good there",
+	      release(b, "h1", '3', ",\"holds_copy\":1") == ERR_PERMIT_FOREIGN);
+}
+
+int main(void)
+{
+	static struct bed b;
+
+	scene(&b);
+	test_permit_in_time(&b);
+	test_redelivery_in_time(&b);
+	test_lease(&b);
+	test_fenced_with_copy(&b);
+	test_lapsed_lease_lets_go(&b);
+	bed_close(&b);
+	return done();
+}
