@@ -13,6 +13,7 @@
 
 #include "common/base.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,12 +29,13 @@ struct faults {
 	sqlite3_vfs vfs, *real;
 	atomic_int left; /* until the fault; below 0: none */
 	atomic_int rc;
-	atomic_bool remember;
+	pthread_mutex_t copying; /* two threads sync the log */
+	bool remember;
 };
 
 static struct faults *faults(void)
 {
-	static struct faults f;
+	static struct faults f = { .copying = PTHREAD_MUTEX_INITIALIZER };
 
 	return &f;
 }
@@ -64,7 +66,15 @@ static sqlite3_file *real_of(sqlite3_file *f)
 	return ((struct fault_file *)f)->real;
 }
 
-static void remember(const struct fault_file *f)
+/* Whole copies only: what is being copied ends first. */
+static void fault_remember(bool on)
+{
+	pthread_mutex_lock(&faults()->copying);
+	faults()->remember = on;
+	pthread_mutex_unlock(&faults()->copying);
+}
+
+static void copy_synced(const struct fault_file *f)
 {
 	char path[256], block[4096];
 	sqlite3_int64 size = 0;
@@ -83,6 +93,14 @@ static void remember(const struct fault_file *f)
 		fwrite(block, 1, n, to);
 	}
 	fclose(to);
+}
+
+static void remember(const struct fault_file *f)
+{
+	pthread_mutex_lock(&faults()->copying);
+	if (faults()->remember)
+		copy_synced(f);
+	pthread_mutex_unlock(&faults()->copying);
 }
 
 static int f_close(sqlite3_file *f)
@@ -115,7 +133,7 @@ static int f_sync(sqlite3_file *f, int flags)
 
 	if (rc == SQLITE_OK)
 		rc = real_of(f)->pMethods->xSync(real_of(f), flags);
-	if (rc == SQLITE_OK && faults()->remember)
+	if (rc == SQLITE_OK)
 		remember((struct fault_file *)f);
 	return rc;
 }

@@ -230,11 +230,11 @@ static void power_loss(int commits, bool moved)
 	up(&after);
 	bed_close(&after);
 	size_of_new = size_of(&after);
-	faults()->remember = true;
+	fault_remember(true);
 	up(&b);
 	for (int i = 0; i < commits; i++)
 		need(&b, commit_row(&b, i), "a commit");
-	faults()->remember = false;
+	fault_remember(false);
 	keep_synced(&b, "-wal", &after);
 	keep_synced(&b, "", &after);
 	check(moved ? "the log was moved into the file meanwhile" : "all is in the log",
