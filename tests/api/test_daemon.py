@@ -119,6 +119,20 @@ def test_init_that_cannot_write_the_profiles_leaves_nothing(tmp_path):
     assert (tmp_path / "profiles").read_text() == "mine\n"
 
 
+def test_init_that_is_killed_leaves_no_half_broker(tmp_path):
+    b = Broker(tmp_path)
+    words = ["init", "--state", str(b.state), "--profiles", str(tmp_path / "profiles")]
+    process = subprocess.Popen([b.program, *words], stdout=subprocess.DEVNULL)
+    until(lambda: list(tmp_path.iterdir()) or process.poll() is not None, "init has begun")
+    process.kill()
+    process.wait()
+    if b.state.exists():  # it was quicker
+        b.run("check-config", "--state", str(b.state), "--listen", "127.0.0.1:0", "--health", "none")
+    else:
+        b.run(*words)
+        assert (tmp_path / "profiles").exists()
+
+
 def test_init_with_the_root_key_elsewhere_takes_it_back_when_it_fails(tmp_path):
     (tmp_path / "auditor.token").write_text("mine\n")
     b = Broker(tmp_path)
