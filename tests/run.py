@@ -206,7 +206,7 @@ def main():
         ran = 0
         for build in BUILDS_OF[suite]:
             for name, count, seconds in run_suite(suite, args.builds / build):
-                show(suite, name, count, seconds)
+                show(suite, f"{name}, gcc" if build != BUILDS_OF[suite][0] else name, count, seconds)
                 total.add(count)
                 ran += 1
         if ran == 0:
