@@ -121,6 +121,7 @@ bool file_read(const char *path, size_t max, struct buf *ret, bool *ret_found,
 	       struct err *e)
 {
 	CLEANUP(fd_close) int fd = -1;
+	const size_t before = ret->len;
 	uint8_t chunk[4096];
 	struct stat st;
 	ssize_t n;
@@ -130,11 +131,11 @@ bool file_read(const char *path, size_t max, struct buf *ret, bool *ret_found,
 		return false;
 	if (fd < 0)
 		return true;
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && ret->len <= max)
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && ret->len - before <= max)
 		buf_add_bytes(ret, (struct view){ chunk, (size_t)n });
 	if (n < 0)
 		return err_errno(e, ERR_IO, "cannot read %s", path);
-	if (ret->failed || ret->len > max)
+	if (ret->failed || ret->len - before > max)
 		return err_set(e, ERR_IO, "%s does not fit", path);
 	*ret_found = true;
 	return true;

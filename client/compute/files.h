@@ -25,7 +25,7 @@ MUST_CHECK bool path_set(struct path *ret, struct err *e, const char *fmt, ...)
 
 MUST_CHECK bool file_write(const char *path, struct view bytes, mode_t mode,
 			   struct err *e);
-/* *ret_found is false, and nothing else happens, when there is no such file. */
+/* Appends to ret. *ret_found is false, and nothing else happens, when there is no such file. */
 MUST_CHECK bool file_read(const char *path, size_t max, struct buf *ret, bool *ret_found,
 			  struct err *e);
 /* A file of secret bytes: must be a regular file that only its owner may read. */
