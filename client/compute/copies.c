@@ -4,7 +4,10 @@
 #include "common/clock.h"
 #include "common/json.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 enum { COPY_FILE_MAX = 65536 };
 #define SKEW_US (120 * US_PER_S)
@@ -182,19 +185,36 @@ static bool store_time(const char *state_dir, int64_t now_us, struct err *e)
 			  0600, e);
 }
 
+static void fd_close(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* The one record of all instances: their turns do not keep its writers apart. */
+static bool hold_time(const char *state_dir, int *ret, struct err *e)
+{
+	*ret = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return (*ret >= 0 && flock(*ret, LOCK_EX) == 0) ||
+	       err_errno(e, ERR_IO, "cannot lock %s", state_dir);
+}
+
 bool copy_note_time(const char *state_dir, int64_t now_us, struct err *e)
 {
+	CLEANUP(fd_close) int held = -1;
 	int64_t latest;
 
-	return latest_time(state_dir, &latest, e) &&
+	return hold_time(state_dir, &held, e) && latest_time(state_dir, &latest, e) &&
 	       (now_us <= latest || store_time(state_dir, now_us, e));
 }
 
 bool copy_note_lease(const char *state_dir, const struct lease *fresh, int64_t now_us,
 		     struct err *e)
 {
+	CLEANUP(fd_close) int held = -1;
+
 	if (now_us < fresh->issued_us - SKEW_US || now_us > fresh->issued_us + SKEW_US)
 		return err_set(e, ERR_CLOCK,
 			       "the broker's clock and this host's do not agree");
-	return store_time(state_dir, now_us, e);
+	return hold_time(state_dir, &held, e) && store_time(state_dir, now_us, e);
 }

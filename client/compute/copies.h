@@ -8,7 +8,7 @@
  *          while the clock is behind the latest time stored (two minutes allowed):
  *          ERR_LEASE_ENDED, ERR_CLOCK, ERR_BAD_SEALED.
  * Knows:   no broker; whoever calls has asked it first.
- * Threads: one writer per instance at a time.
+ * Threads: one writer per instance at a time; the latest time has a lock of its own.
  */
 #ifndef CLIENT_COMPUTE_COPIES_H
 #define CLIENT_COMPUTE_COPIES_H
