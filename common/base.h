@@ -20,7 +20,7 @@
 #define BIT(n) (1u << (unsigned)(n))
 
 /* What a scope owns frees itself, whichever way the scope ends. */
-#define CLEANUP(fn) __attribute__((cleanup(fn), unused)) /* clang counts not its end as use */
+#define CLEANUP(fn) __attribute__((cleanup(fn), unused)) /* its end is its use */
 #define OWNED(type) CLEANUP(type##_drop) struct type *
 #define DEFINE_DROP(type)                                              \
 	UNUSED static inline void type##_drop(struct type **p)         \
