@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from contextlib import contextmanager
@@ -176,6 +177,17 @@ class Host(Caller):
         assert r.status_code == 200 and r.json()["seq"] == self.seq, r.text
 
 
+PEOPLE = {
+    "owner": ("alice", "member", {}),
+    "member": ("bob", "member", {}),
+    "stranger": ("mallory", "member", {"project": "p2"}),
+    "operator": ("olga", "operator", {"projects": "*", "hosts": "*"}),
+    "orchestrator": ("nova", "orchestrator", {"projects": "p1", "hosts": "h1,h2"}),
+    "host_admin": ("hans", "host-admin", {}),
+    "auditor": ("vera", "auditor", {}),
+}
+
+
 class Broker:
     """init, serve, stop; the files; the log."""
 
@@ -188,6 +200,8 @@ class Broker:
         self.process = None
         self.port = None
         self.tokens = 0
+        self.lock = threading.RLock()
+        self.anybody = Caller(self, "anybody")
 
     @property
     def url(self):
@@ -242,17 +256,15 @@ class Broker:
     def person(self, subject, role, project="p1", **scope):
         return Person(self, subject, self.token(subject, role, project, **scope), project)
 
-    def people(self):
-        """The identities with which tests act."""
-        self.owner = self.person("alice", "member")
-        self.member = self.person("bob", "member")
-        self.stranger = self.person("mallory", "member", project="p2")
-        self.operator = self.person("olga", "operator", projects="*", hosts="*")
-        self.orchestrator = self.person("nova", "orchestrator", projects="p1", hosts="h1,h2")
-        self.host_admin = self.person("hans", "host-admin")
-        self.auditor = self.person("vera", "auditor")
-        self.anybody = Caller(self, "anybody")
-        return self
+    def __getattr__(self, name):
+        """The identities with which tests act; each has its token made when it first acts."""
+        if name not in PEOPLE:
+            raise AttributeError(name)
+        with self.lock:
+            if name not in self.__dict__:
+                subject, role, scope = PEOPLE[name]
+                setattr(self, name, self.person(subject, role, **scope))
+        return self.__dict__[name]
 
     def hosts(self):
         self.h1 = Host(self, "h1").enroll()
@@ -279,12 +291,10 @@ class Broker:
 
 
 @contextmanager
-def broker(*options, people=True, hosts=True, program=None):
+def broker(*options, hosts=True, program=None):
     with tempfile.TemporaryDirectory(prefix="vtpm-api-") as directory:
         b = Broker(directory, *options, program=program).init().start()
         try:
-            if people:
-                b.people()
             if hosts:
                 b.hosts()
             yield b

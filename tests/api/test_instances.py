@@ -190,7 +190,6 @@ def test_no_secret_before_the_root_key_has_a_backup(tmp_path):
     import bed
     b = bed.Broker(tmp_path).init(backup=False).start()
     try:
-        b.people()
         refused(b.owner.put(f"/v1/instances/{new_id()}", {"name": "vm"}), "root_key_not_backed_up")
         b.run("backup", "--state", str(b.state), "--root-key", str(tmp_path / "elsewhere"))
         assert b.owner.put(f"/v1/instances/{new_id()}", {"name": "vm"}).status_code == 201

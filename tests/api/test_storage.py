@@ -178,7 +178,7 @@ def small_disk(tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "vtpm-test", str(where)], check=True)
     b = bed.Broker(where)
     try:
-        b.init().start().people().hosts()
+        b.init().start().hosts()
         yield b
     finally:
         b.stop()
