@@ -326,10 +326,20 @@ def test_reports_repeated_after_a_lost_reply_count_once(broker):
     r = h.post("/v1/hosts/self/reports", {"spool": spool, "seq": 2, "reports": reports})
     assert r.json() == {"seq": 4}
     assert len(broker.audit(instance=i)) == before + 4
-    refused(h.post("/v1/hosts/self/reports", {"spool": spool, "seq": 6, "reports": reports}),
-            "bad_value", "seq")
     r = h.post("/v1/hosts/self/reports", {"spool": new_id(), "seq": 1, "reports": reports[:1]})
     assert r.json() == {"seq": 1}
+
+
+def test_a_host_goes_on_when_an_older_database_was_put_back(broker):
+    i, attempt = released(broker)
+    h = Host(broker, name()).enroll()
+    spool = new_id()
+    report = {"kind": "stopped", "instance": i, "attempt": attempt, "at": "2026-01-31T12:00:00Z"}
+    for seq in (7, 12):
+        body = {"spool": spool, "seq": seq, "reports": [report]}
+        assert h.post("/v1/hosts/self/reports", body).json() == {"seq": seq}
+    body = {"spool": spool, "seq": 7, "reports": [report]}
+    assert h.post("/v1/hosts/self/reports", body).json() == {"seq": 12}
 
 
 def test_a_hundred_reports_at_once(broker):

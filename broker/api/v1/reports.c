@@ -265,17 +265,22 @@ static bool reports_parse(const struct json *body, struct reports *ret, struct e
 	return true;
 }
 
-/* A host that lost its spool starts a new one, at 1. */
+/*
+ * A host that lost its spool starts a new one. One that is further than this database knows was
+ * heard by a later one, which is lost: the host cannot tell those reports again, and goes on.
+ */
 static bool spool_of(struct exchange *x, const struct reports *all, struct spool_row *ret,
 		     struct err *e)
 {
 	if (!read_spool(x->db, x->who.host.key_hash, ret, e))
 		return false;
-	if (ret->head.generation && uuid_equal(&ret->spool, &all->spool))
-		return true;
-	memcpy(ret->host, x->who.host.key_hash, sizeof(ret->host));
-	ret->spool = all->spool;
-	ret->seq = 0;
+	if (!ret->head.generation || !uuid_equal(&ret->spool, &all->spool)) {
+		memcpy(ret->host, x->who.host.key_hash, sizeof(ret->host));
+		ret->spool = all->spool;
+		ret->seq = 0;
+	}
+	if (ret->seq < all->seq - 1)
+		ret->seq = all->seq - 1;
 	return true;
 }
 
@@ -306,10 +311,6 @@ static bool take_all(struct api *api, struct exchange *x, const struct reports *
 	*ret_seq = spool.seq;
 	if (spool.seq >= last)
 		return true;
-	if (spool.seq + 1 < all->seq)
-		return err_field(e, ERR_BAD_VALUE, "seq",
-				 "the next report has number %lld",
-				 (long long)(spool.seq + 1));
 	for (int stale = 0; spool.seq < last; *ret_seq = spool.seq) {
 		if (!take_one(api, x, all, &spool, e))
 			return false;
