@@ -125,6 +125,7 @@ static bool is_redelivery(const struct verdict *v)
 	       strcmp(l->purpose, purpose_name(v->question.purpose)) == 0 &&
 	       l->epoch == v->placement.epoch && l->version == v->instance.version &&
 	       v->now_us - l->at_us <= GATE_REDELIVERY_US &&
+	       l->at_us - v->now_us <= GATE_SKEW_US && /* the clock was set back */
 	       uuid_equal(&v->placement.attempt, &l->attempt) &&
 	       v->placement.stopped == 0;
 }

@@ -289,6 +289,51 @@ static void test_lapsed_lease_lets_go(struct bed *b)
 	      release(b, "h1", '3', ",\"holds_copy\":1") == ERR_PERMIT_FOREIGN);
 }
 
+/* A clock that is set back must neither hide the owner's word nor stretch an old one. */
+static void test_clock_set_back(void)
+{
+	static struct bed b;
+
+	scene(&b);
+	at(&b, DAY_US);
+	must(&b.w, permit(&b, PERMIT_1, "{}") == ERR_NONE, "permit");
+	must(&b.w, release(&b, "h1", '1', "") == ERR_NONE, "release");
+	at(&b, DAY_US - GATE_SKEW_US);
+	check("a lost reply is given again though the clock was put right by a little",
+	      release(&b, "h1", '1', "") == ERR_NONE);
+	at(&b, 0);
+	check("a clock set back by a day does not stretch the ten minutes",
+	      release(&b, "h1", '1', "") == ERR_PERMIT_USED);
+	check("a permit made then serves, though a used one has a later date",
+	      permit(&b, PERMIT_2, "{}") == ERR_NONE &&
+		      release(&b, "h1", '2', "") == ERR_NONE);
+	bed_close(&b);
+}
+
+/* What a host was given holds until its end, whatever is given later. */
+static void test_lease_is_never_shortened(void)
+{
+	static struct bed b;
+
+	scene(&b);
+	must(&b.w, permit(&b, PERMIT_1, "{}") == ERR_NONE, "permit");
+	must(&b.w, release(&b, "h1", '1', ",\"lease\":true") == ERR_NONE, "release");
+	b.api.lease_us = DAY_US; /* as after a restart with lease_days = 1 */
+	as_host(&b, "h1");
+	must(&b.w, call(&b, api_lease, "", "{\"version\":1,\"epoch\":1}") == ERR_NONE,
+	     "lease");
+	check("a shorter renewal does not end the lease that the host holds already",
+	      lease_of(&b).ends_us == WORLD_BEGIN_US + 7 * DAY_US);
+	must(&b.w, release(&b, "h1", '2', ",\"holds_copy\":1") == ERR_NONE, "use_copy");
+	host_state(&b, "h1", "fenced");
+	at(&b, 2 * DAY_US);
+	check("so the fenced host keeps the instance while its first lease runs",
+	      place(&b, "{\"host\":\"h2\"}") == ERR_PLACED_ELSEWHERE);
+	at(&b, 7 * DAY_US + GATE_SKEW_US);
+	check("and not longer", place(&b, "{\"host\":\"h2\"}") == ERR_NONE);
+	bed_close(&b);
+}
+
 int main(void)
 {
 	static struct bed b;
@@ -300,5 +345,7 @@ int main(void)
 	test_fenced_with_copy(&b);
 	test_lapsed_lease_lets_go(&b);
 	bed_close(&b);
+	test_clock_set_back();
+	test_lease_is_never_shortened();
 	return done();
 }

@@ -26,6 +26,14 @@ static const struct json_field lease_fields[] = {
 	  .required = true },
 };
 
+int64_t lease_end(const struct api *api, const struct copy_row *copy, int64_t now_us)
+{
+	int64_t ends_us = now_us + api->lease_us;
+	bool held = copy->head.generation != 0 && copy->erased_us == 0;
+
+	return held && copy->lease_ends_us > ends_us ? copy->lease_ends_us : ends_us;
+}
+
 bool lease_write(const struct api *api, const struct copy_row *copy, int64_t now_us,
 		 struct buf *ret, struct err *e)
 {
@@ -89,7 +97,7 @@ bool api_lease(struct api *api, struct exchange *x, struct err *e)
 	if (!copy_is_good(api, &v, &b, e))
 		return false;
 	copy = v.copy;
-	copy.lease_ends_us = v.now_us + api->lease_us;
+	copy.lease_ends_us = lease_end(api, &copy, v.now_us);
 	change_put(x->change, TABLE_COPY, &copy);
 	gate_guard(&v, x->change, BIT(TABLE_COPY) | BIT(TABLE_PERMIT));
 	return lease_reply(api, x, &copy, v.now_us, e);

@@ -90,7 +90,8 @@ static bool permit_again(struct api *api, struct exchange *x,
 	return true;
 }
 
-/* A new permit replaces an unused one of the same purpose. */
+/* A new permit replaces the one before it of the same purpose; a used one as well, for after
+ * the clock was set back it has the later date and would stay the newest. */
 static bool withdraw_older(struct exchange *x, const struct permit_ask *ask,
 			   struct err *e)
 {
@@ -99,7 +100,7 @@ static bool withdraw_older(struct exchange *x, const struct permit_ask *ask,
 	if (!read_permit_for(x->db, &ask->instance.id, purpose_name(ask->purpose), &older,
 			     e))
 		return false;
-	if (older.head.generation == 0 || older.uses_left < 1)
+	if (older.head.generation == 0)
 		return true;
 	older.withdrawn = 1;
 	change_put(x->change, TABLE_PERMIT, &older);

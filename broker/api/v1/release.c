@@ -163,7 +163,7 @@ static bool record_copy(const struct api *api, struct exchange *x, struct releas
 	c->instance = v->instance.id;
 	c->epoch = v->placement.epoch;
 	c->version = v->version.version;
-	c->lease_ends_us = v->now_us + api->lease_us;
+	c->lease_ends_us = lease_end(api, c, v->now_us);
 	c->erased_us = 0;
 	if (!text_copy(c->host, sizeof(c->host), v->host.key_hash))
 		return err_set(e, ERR_INTERNAL, "host of a copy");
