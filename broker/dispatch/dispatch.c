@@ -228,6 +228,7 @@ static void *crew_run(void *arg)
 	struct crew *w = arg;
 	struct exchange *x;
 
+	(void)pthread_setname_np(pthread_self(), "worker");
 	while ((x = queue_take(w->d->queue)) != NULL) {
 		struct err e = { 0 };
 

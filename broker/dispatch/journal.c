@@ -68,6 +68,7 @@ static void *journal_run(void *arg)
 	struct journal *j = arg;
 	struct timespec next, now;
 
+	(void)pthread_setname_np(pthread_self(), "journal");
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	pthread_mutex_lock(&j->lock);
 	while (!j->stopping || j->written < j->added) {
