@@ -357,14 +357,18 @@ static bool read_call(struct call *c, int fd, struct err *e)
 
 static void log_call(const struct call *c, const struct err *e)
 {
-	enum log_level level = e->kind == ERR_NONE ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
+	struct log *log = c->agent->log;
 
 	if (strcmp(c->ask.op, "status") == 0)
 		return;
-	log_event(c->agent->log, level, c->ask.op, "instance", c->ask.instance.text,
-		  "attempt", c->guest.attempt.text, "result",
-		  e->kind == ERR_NONE ? "ok" : err_info(e->kind)->code, "detail",
-		  e->detail, NULL);
+	if (e->kind == ERR_NONE)
+		log_event(log, LOG_LEVEL_INFO, c->ask.op, "instance",
+			  c->ask.instance.text, "attempt", c->guest.attempt.text, NULL);
+	else
+		log_event(log, LOG_LEVEL_WARN, "refused", "op", c->ask.op, "instance",
+			  c->ask.instance.text, "attempt", c->guest.attempt.text, "code",
+			  err_info(e->kind)->code, "detail", e->detail, "cause", e->trail,
+			  NULL);
 }
 
 void ops_answer(struct agent *a, int fd)

@@ -5,6 +5,13 @@
 set -eu
 disk=$1
 mount --make-rprivate /
+# /etc is the machine's but for two folders; no mount point is made outside the host's disk.
+mount --bind /etc "$disk/machine-etc"
+for entry in /etc/* /etc/.[!.]*; do
+	name=${entry##*/}
+	[ -e "$disk/etc/$name" ] || [ -L "$disk/etc/$name" ] ||
+		ln -s "$disk/machine-etc/$name" "$disk/etc/$name"
+done
 while read -r place; do
 	mount --bind "$disk/$place" "/$place"
 done <"$disk/places"

@@ -21,8 +21,7 @@ BROKERD = BUILD / "broker/daemon/vtpm-brokerd"
 CTL = BUILD / "client/ctl/vtpmctl"
 CLIENT = BUILD / "client/compute/vtpm-client"
 HOOK = BUILD / "client/compute/vtpm-client-hook"
-PLACES = ["run", "etc/libvirt", "var/lib/libvirt", "var/log", "var/cache/libvirt",
-          "var/lib/swtpm-localca", "etc/vtpm-client", "var/lib/vtpm-client"]
+PLACES = ["run", "etc", "var/lib", "var/log", "var/cache"]  # which every machine has
 SECONDS = 30
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -66,22 +65,15 @@ class Host(Machine):
     def __init__(self, folder, name="h1"):
         self.folder, self.name, self.init, self.pid = Path(folder), name, None, None
         self.disk = self.folder / "disk"
-        self.made = []
-        for place in PLACES:
+        for place in PLACES + ["machine-etc"]:
             (self.disk / place).mkdir(parents=True)
-            self.make_mount_point(Path("/") / place)
         self.fill()
-
-    def make_mount_point(self, place):
-        if not place.exists():
-            place.mkdir(parents=True)
-            self.made.append(place)
 
     def fill(self):
         (self.disk / "places").write_text("".join(f"{p}\n" for p in PLACES))
         etc = self.disk / "etc/libvirt"
-        run("cp", "-a", "/etc/libvirt/.", etc)
-        run("cp", "-a", "/var/lib/libvirt/.", self.disk / "var/lib/libvirt")
+        run("cp", "-a", "/etc/libvirt", etc)
+        run("cp", "-a", "/var/lib/libvirt", self.disk / "var/lib/libvirt")
         shutil.rmtree(etc / "hooks", ignore_errors=True)
         (etc / "hooks/qemu.d").mkdir(parents=True)
         for old in (etc / "qemu").rglob("*.xml"):
@@ -89,6 +81,7 @@ class Host(Machine):
         shutil.copy(HOOK, etc / "hooks/qemu.d/50-vtpm-client")
         for log in ("libvirt/qemu", "swtpm/libvirt/qemu"):
             (self.disk / "var/log" / log).mkdir(parents=True)
+        (self.disk / "var/lib/swtpm-localca").mkdir()
         shutil.chown(self.disk / "var/lib/swtpm-localca", "tss", "tss")
         with open(etc / "libvirtd.conf", "a") as conf:
             conf.write(f'host_uuid = "{new_id()}"\nauth_unix_rw = "none"\n')
@@ -114,11 +107,6 @@ class Host(Machine):
             self.init.wait()
             until(lambda: not Path(f"/proc/{self.pid}").exists(), "the host is off")
         self.init = None
-
-    def close(self):
-        self.down()
-        for place in self.made:
-            place.rmdir()
 
     def words(self, *words):
         return ["nsenter", "-t", self.pid, "-m", "-u", "-n", "-i", "-p", "--wdns=/", "--",
@@ -197,11 +185,13 @@ class World:
             if process and process.poll() is None:
                 process.terminate()
         if self.libvirt:
-            self.host.close()
+            self.host.down()
         for process in (self.agent, self.broker):
             if process:
                 process.kill()
                 process.wait()
+        # Mounts were the host's own; nothing of the machine may show here.
+        assert not self.libvirt or not any((self.host.disk / "machine-etc").iterdir())
         if not os.environ.get("E2E_KEEP"):
             shutil.rmtree(self.folder)
 
