@@ -87,6 +87,7 @@ static bool verify_head(struct finding *f, const char *words, struct err *e)
 static bool verify_secret(void *ctx, const struct instance_row *i, struct err *e)
 {
 	struct finding *f = ctx;
+	struct project_key_row project;
 	struct version_row version;
 	struct err why = { 0 };
 	OWNED(secret) value = NULL;
@@ -95,7 +96,8 @@ static bool verify_secret(void *ctx, const struct instance_row *i, struct err *e
 	if (i->version == 0)
 		return true;
 	if (read_version(f->l->db, &i->secret, i->version, &version, &why) &&
-	    vault_open(f->vault, f->l->db, i, &version, &value, &why)) {
+	    read_project_key(f->l->db, i->issuer, i->project, &project, &why) &&
+	    vault_open(f->vault, &project, i, &version, &value, &why)) {
 		f->opened++;
 		return true;
 	}

@@ -54,7 +54,9 @@ static bool read_rows(struct reader *r, struct verdict *v, struct err *e)
 	if (!read_placement(r, &v->question.instance, &v->placement, e))
 		return false;
 	if (v->instance.version != 0 &&
-	    !read_version(r, &v->instance.secret, v->instance.version, &v->version, e))
+	    (!read_version(r, &v->instance.secret, v->instance.version, &v->version, e) ||
+	     !read_project_key(r, v->instance.issuer, v->instance.project, &v->project,
+			       e)))
 		return false;
 	return !purpose_is_release(v->question.purpose) || read_words(r, v, e);
 }
@@ -244,13 +246,13 @@ void gate_guard(const struct verdict *v, struct change *c, unsigned puts)
 			change_guard(c, rows[i].table, rows[i].row);
 }
 
-bool gate_open(const struct gate *g, struct reader *r, const struct verdict *v,
-	       struct secret **ret, struct err *e)
+bool gate_open(const struct gate *g, const struct verdict *v, struct secret **ret,
+	       struct err *e)
 {
 	assert(v->reason == REASON_ALLOWED);
 	if (v->instance.version == 0)
 		return err_set(e, ERR_NO_VALUE, "the owner has not uploaded a value yet");
 	if (v->version.head.generation == 0)
 		return err_set(e, ERR_ENVELOPE_TAMPERED, "the stored value is gone");
-	return vault_open(g->vault, r, &v->instance, &v->version, ret, e);
+	return vault_open(g->vault, &v->project, &v->instance, &v->version, ret, e);
 }

@@ -65,6 +65,7 @@ struct verdict {
 	struct instance_row instance;
 	struct placement_row placement;
 	struct version_row version;
+	struct project_key_row project; /* opens that version */
 	struct host_row host;
 	struct permit_row permit;   /* the newest for this purpose */
 	struct release_row release; /* of this very attempt */
@@ -84,7 +85,7 @@ MUST_CHECK bool gate_allows(const struct verdict *v, struct err *e);
 /* Guards every row of the verdict, but for the tables (BIT(TABLE_x)) that the caller puts. */
 void gate_guard(const struct verdict *v, struct change *c, unsigned puts);
 /* The value, for a verdict that allows. */
-MUST_CHECK bool gate_open(const struct gate *g, struct reader *r, const struct verdict *v,
+MUST_CHECK bool gate_open(const struct gate *g, const struct verdict *v,
 			  struct secret **ret, struct err *e);
 
 #endif

@@ -181,34 +181,29 @@ bool vault_generate(struct vault *v, struct reader *r, const struct instance_row
 	       vault_store(v, r, &(struct deposit){ of, version, value }, c, e);
 }
 
-static bool open_version(struct vault *v, const struct project_key_row *project,
-			 const struct instance_row *of, const struct version_row *version,
-			 struct secret **ret, struct err *e)
+static bool is_of_project(const struct project_key_row *project,
+			  const struct instance_row *of)
+{
+	return strcmp(project->issuer, of->issuer) == 0 &&
+	       strcmp(project->project, of->project) == 0;
+}
+
+bool vault_open(struct vault *v, const struct project_key_row *project,
+		const struct instance_row *of, const struct version_row *version,
+		struct secret **ret, struct err *e)
 {
 	struct envelope_binding b = secret_binding(of, version->version);
 	struct view sealed = { version->envelope, (size_t)version->envelope_len };
 	const struct wrap_key *key = NULL;
 	bool ok;
 
+	if (version->head.generation == 0 || !uuid_equal(&version->secret, &of->secret))
+		return err_set(e, ERR_INTERNAL, "no version of this secret was read");
+	if (project->head.generation == 0 || !is_of_project(project, of))
+		return err_set(e, ERR_ENVELOPE_TAMPERED,
+			       "the key of this project is gone");
 	pthread_mutex_lock(&v->lock);
 	ok = project_key(v, project, &key, e) && envelope_open(key, &b, sealed, ret, e);
 	pthread_mutex_unlock(&v->lock);
-	return ok;
-}
-
-bool vault_open(struct vault *v, struct reader *r, const struct instance_row *of,
-		const struct version_row *version, struct secret **ret, struct err *e)
-{
-	struct project_key_row project;
-
-	if (version->head.generation == 0 || !uuid_equal(&version->secret, &of->secret))
-		return err_set(e, ERR_INTERNAL, "no version of this secret was read");
-	if (!read_project_key(r, of->issuer, of->project, &project, e))
-		return false;
-	if (project.head.generation == 0)
-		return err_set(e, ERR_ENVELOPE_TAMPERED,
-			       "the key of this project is gone");
-	if (!open_version(v, &project, of, version, ret, e))
-		return err_wrap(e, "open secret of %s", of->id.text);
-	return true;
+	return ok || err_wrap(e, "open secret of %s", of->id.text);
 }

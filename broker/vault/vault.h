@@ -38,7 +38,8 @@ MUST_CHECK bool vault_store(struct vault *v, struct reader *r, const struct depo
 MUST_CHECK bool vault_generate(struct vault *v, struct reader *r,
 			       const struct instance_row *of, struct version_row *version,
 			       struct change *c, struct err *e);
-MUST_CHECK bool vault_open(struct vault *v, struct reader *r,
+/* project is the row of the instance's project, read in the verdict's moment. */
+MUST_CHECK bool vault_open(struct vault *v, const struct project_key_row *project,
 			   const struct instance_row *of,
 			   const struct version_row *version, struct secret **ret,
 			   struct err *e);

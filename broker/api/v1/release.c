@@ -201,7 +201,7 @@ static bool seal(struct api *api, struct exchange *x, const struct release *r,
 
 	memcpy(header.nonce, r->ask.nonce, sizeof(r->ask.nonce));
 	memcpy(header.purpose, r->ask.purpose, sizeof(header.purpose));
-	return gate_open(api->gate, x->db, v, &value, e) &&
+	return gate_open(api->gate, v, &value, e) &&
 	       worker_sealer(x->worker, &v->host, &sealer, e) &&
 	       seal_jwe(sealer, &header, value, ret, e);
 }

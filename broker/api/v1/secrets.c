@@ -119,7 +119,7 @@ bool api_secret_get(struct api *api, struct exchange *x, struct err *e)
 	    !gate_decides(api->gate, x->db, &x->who, &q, &v, e))
 		return false;
 	(void)audit_verdict(api, x, &v);
-	if (!gate_allows(&v, e) || !gate_open(api->gate, x->db, &v, &value, e))
+	if (!gate_allows(&v, e) || !gate_open(api->gate, &v, &value, e))
 		return false;
 	change_set_class(x->change, CHANGE_RELEASE);
 	gate_guard(&v, x->change, 0);
