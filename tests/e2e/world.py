@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -166,7 +167,7 @@ class World:
         self.env = {"PATH": PATH, "HOME": str(self.folder), "LC_ALL": "C",
                     "XDG_CONFIG_HOME": str(self.folder / "config")}
         self.broker = self.agent = None
-        self.port = 0
+        self.port = self.choose_port()
         self.known = {}
 
     def open(self):
@@ -202,18 +203,22 @@ class World:
         ready = self.folder / "port"
         ready.unlink(missing_ok=True)
         if first:
-            run(*self.host.network(BROKERD, "init", "--state", state, "--listen", "127.0.0.1:7443",
-                                   "--accept-no-root-key-backup"), env=self.env)
+            run(*self.host.network(BROKERD, "init", "--state", state, "--listen",
+                                   f"127.0.0.1:{self.port}", "--accept-no-root-key-backup"), env=self.env)
         self.broker = subprocess.Popen(
             self.host.network(BROKERD, "serve", "--state", state, "--health", "none", "--listen",
-                              f"127.0.0.1:{self.port or self.first_port()}", "--port-file", ready),
+                              f"127.0.0.1:{self.port}", "--port-file", ready),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.env,
             stderr=open(self.folder / "broker.log", "ab"))
         until(lambda: ready.exists() and ready.read_text().strip(), "the broker serves")
 
-    def first_port(self):
-        self.port = 7443
-        return self.port
+    def choose_port(self):
+        """In the host's own network any; on the machine's, one that is free now."""
+        if self.libvirt:
+            return 7443
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
 
     def stop_broker(self):
         self.broker.terminate()
