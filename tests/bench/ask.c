@@ -132,10 +132,11 @@ static void print(const struct load_result *r, int opened)
 
 	printf("{\"requests\":%lld,\"errors\":%lld,\"seconds\":%.4f,\"rate\":%.1f,\"p50_"
 	       "us\":%lld,"
-	       "\"p99_us\":%lld,\"client_cpu_s\":%.4f,\"opened_bytes\":%d,\"statuses\":{",
+	       "\"p99_us\":%lld,\"client_cpu_s\":%.4f,\"server_cpu_s\":%.4f,\"opened_"
+	       "bytes\":%d,\"statuses\":{",
 	       (long long)r->requests, (long long)r->errors, r->seconds,
 	       (double)r->requests / r->seconds, (long long)r->p50_us,
-	       (long long)r->p99_us, r->client_cpu_s, opened);
+	       (long long)r->p99_us, r->client_cpu_s, r->server_cpu_s, opened);
 	for (int i = 0; i < LOAD_STATUSES; i++)
 		if (r->statuses[i] > 0) {
 			printf("%s\"%d\":%lld", comma, i, (long long)r->statuses[i]);
@@ -152,6 +153,7 @@ static const struct option options[] = {
 	{ "connections", required_argument, NULL, 'n' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "fresh", no_argument, NULL, 'f' },
+	{ "server", required_argument, NULL, 'r' },
 	{ "path", required_argument, NULL, 'g' },
 	{ "instances", required_argument, NULL, 'i' },
 	{ "opens", required_argument, NULL, 'o' },
@@ -186,6 +188,9 @@ static bool words_read(int argc, char **argv, struct asker *a, struct words *w)
 			break;
 		case 's':
 			w->load.seconds = atof(optarg);
+			break;
+		case 'r':
+			w->load.server = atoi(optarg);
 			break;
 		case 'f':
 			w->load.fresh = true;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -56,6 +57,30 @@ static double cpu_s(void)
 	getrusage(RUSAGE_SELF, &u);
 	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* User and system time of a process, all its threads (proc(5)). */
+static double cpu_of(int pid)
+{
+	char path[64], text[512];
+	unsigned long user = 0, sys = 0;
+	const char *p;
+	size_t n;
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	f = pid == 0 ? NULL : fopen(path, "r");
+	if (f == NULL)
+		return 0;
+	n = fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	p = strrchr(text, ')');
+	if (p == NULL ||
+	    sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+		   &sys) != 2)
+		return 0;
+	return (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static bool tls_open(struct load *l, struct err *e)
@@ -244,7 +269,7 @@ static int by_size(const void *a, const void *b)
 
 static bool run(struct load *l, struct err *e)
 {
-	double cpu;
+	double cpu, server;
 	int64_t from_us;
 
 	for (unsigned i = 0; i < l->o->connections; i++) {
@@ -257,6 +282,7 @@ static bool run(struct load *l, struct err *e)
 			return false;
 	l->running = true;
 	cpu = cpu_s();
+	server = cpu_of(l->o->server);
 	from_us = now_us();
 	l->ends_us = from_us + (int64_t)(l->o->seconds * 1e6);
 	for (unsigned i = 0; i < l->o->connections; i++)
@@ -267,6 +293,7 @@ static bool run(struct load *l, struct err *e)
 			return false;
 	l->r->seconds = (double)(now_us() - from_us) / 1e6;
 	l->r->client_cpu_s = cpu_s() - cpu;
+	l->r->server_cpu_s = cpu_of(l->o->server) - server;
 	return true;
 }
 

@@ -22,6 +22,7 @@ struct load_options {
 	unsigned connections;
 	double seconds;
 	bool fresh;
+	int server; /* process whose CPU time is counted while the clock runs; 0: none */
 	size_t (*ask)(void *ctx, unsigned connection, char ret[LOAD_REQUEST]);
 	void (*reply)(void *ctx, const char *reply,
 		      size_t len); /* NUL-terminated; may be NULL */
@@ -33,7 +34,7 @@ struct load_result {
 	double seconds;
 	int64_t p50_us, p99_us;
 	int64_t statuses[LOAD_STATUSES];
-	double client_cpu_s;
+	double client_cpu_s, server_cpu_s;
 };
 
 MUST_CHECK bool load_run(const struct load_options *o, struct load_result *ret,
