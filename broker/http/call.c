@@ -178,6 +178,13 @@ static struct MHD_Response *reply_make(struct reply *r)
 	return made;
 }
 
+/* Behind a request with two lengths nobody knows where the next one begins (RFC 9112, section
+ * 6.3). */
+static bool ends_connection(const struct call *c)
+{
+	return c->x.bad_header != NULL || atomic_load(&c->shared->closing);
+}
+
 static enum MHD_Result reply_send(struct call *c)
 {
 	struct MHD_Response *r = reply_make(&c->x.reply);
@@ -186,7 +193,7 @@ static enum MHD_Result reply_send(struct call *c)
 	body_drop(c);
 	if (r == NULL)
 		return MHD_NO;
-	headers_write(r, &c->x, atomic_load(&c->shared->closing));
+	headers_write(r, &c->x, ends_connection(c));
 	sent = MHD_queue_response(c->connection, (unsigned)c->x.reply.status, r);
 	MHD_destroy_response(r);
 	return sent;

@@ -5,7 +5,7 @@
  * Refuses: (noted in x->bad_header) names that are no token (RFC 9110, section 5.6.2); a second
  *          Authorization, Content-Type, Content-Length, Host or If-Match; Content-Length beside
  *          Transfer-Encoding (RFC 9112, section 6.3); headers by which a proxy would claim to
- *          have seen a client certificate.
+ *          have seen a client certificate. The connection ends with such an answer.
  * Knows:   values stay where libmicrohttpd keeps them, for as long as the request lives.
  * Threads: the connection's I/O thread.
  */

@@ -61,6 +61,29 @@ static void rows_check(struct bench *b, char *text)
 	}
 }
 
+/* Two readings of where a request ends: what follows it is nobody's request. */
+static void smuggle_check(struct bench *b, char *text)
+{
+	static const char *const two_ends[] = {
+		"PUT /v1/bytes HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/v1"),
+		"PUT /v1/bytes HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+		"Content-Length: 50\r\n\r\nxy" GET("/v1"),
+	};
+	struct client *c = calloc(1, sizeof *c);
+
+	for (size_t i = 0; i < ARRAY_LEN(two_ends); i++) {
+		check("a request with two ends is refused",
+		      client_open(c, b->port, &b->none, "NORMAL", NULL) &&
+			      client_send(c, two_ends[i], strlen(two_ends[i])) &&
+			      client_reply(c, text) == 400);
+		check("and what comes behind it is not taken for another",
+		      client_reply(c, text) == 0);
+		client_close(c);
+	}
+	free(c);
+}
+
 static void identity_check(struct bench *b, char *text)
 {
 	struct client *c = calloc(1, sizeof *c);
@@ -244,6 +267,7 @@ int main(void)
 	if (!check("it serves", serve(b, &b->w.e)))
 		return done();
 	rows_check(b, text);
+	smuggle_check(b, text);
 	identity_check(b, text);
 	body_check(b, text);
 	ports_check(b, text);
