@@ -113,13 +113,28 @@ def plain_program():
     return None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to dump another process")
-@pytest.mark.skipif(shutil.which("gcore") is None, reason="gcore is not installed")
-def test_core_dump_after_a_thousand_releases_holds_none(tmp_path):
+needs_core = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root to dump another process"),
+    pytest.mark.skipif(shutil.which("gcore") is None, reason="gcore is not installed"),
+]
+
+
+@pytest.fixture
+def dumped():
+    """A broker of which a core can be taken."""
     program = plain_program()
     if program is None:
         pytest.skip("there is no build without sanitizers")
     with bed.broker(program=program) as b:
+        yield b
+
+
+class TestCore:
+    """Taken as root: the process itself may not be dumped by its own user."""
+    pytestmark = needs_core
+
+    def test_after_a_thousand_releases_it_holds_none(self, dumped, tmp_path):
+        b = dumped
         ids = [started(b, s) for s in ["deployment"] * 18 + ["user", "host"]]
         values = set()
         for n in range(1000):
@@ -131,4 +146,18 @@ def test_core_dump_after_a_thousand_releases_holds_none(tmp_path):
         core = core_of(b, tmp_path)
         assert in_core(core, [b.h1.fingerprint.encode()])
         assert not in_core(core, values)
+        core.unlink()
+
+    def test_after_uploads_and_read_backs_it_holds_at_most_the_last(self, dumped, tmp_path):
+        """The libraries below may keep the end of a connection's last large message."""
+        b = dumped
+        i = b.owner.create(secret="upload")
+        values = [base64.b64encode(os.urandom((36, 1000, 3000)[n % 3])) for n in range(150)]
+        for value in values:
+            assert b.owner.put(f"/v1/instances/{i}/secret", data=value, headers=BYTES).ok
+            assert b.owner.get(f"/v1/instances/{i}/secret").content == value
+        core = core_of(b, tmp_path)
+        assert in_core(core, [b.h1.fingerprint.encode()])
+        assert not in_core(core, [v[at:at + 48] for v in values[:-1]
+                                  for at in range(0, len(v) - 47, 300)])
         core.unlink()
