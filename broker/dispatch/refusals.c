@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/text.h"
 
 enum { ENTRIES = 512 };
 #define WINDOW_US (60 * US_PER_S)
@@ -41,18 +42,49 @@ void refusals_free(struct refusals *r)
 	free(r);
 }
 
+static bool same_identity(const struct audit_record *a, const struct audit_record *b)
+{
+	return strcmp(a->credential, b->credential) == 0 && strcmp(a->kind, b->kind) == 0;
+}
+
 static bool alike(const struct audit_record *a, const struct audit_record *b)
 {
-	return strcmp(a->credential, b->credential) == 0 &&
-	       strcmp(a->verb, b->verb) == 0 && strcmp(a->reason, b->reason) == 0 &&
-	       strcmp(a->target, b->target) == 0 &&
+	return same_identity(a, b) && strcmp(a->verb, b->verb) == 0 &&
+	       strcmp(a->reason, b->reason) == 0 && strcmp(a->target, b->target) == 0 &&
 	       strcmp(a->instance.text, b->instance.text) == 0 &&
-	       strcmp(a->address, b->address) == 0 && strcmp(a->kind, b->kind) == 0;
+	       strcmp(a->address, b->address) == 0;
 }
 
 static bool has_ended(const struct entry *n, int64_t now_us)
 {
 	return now_us - n->began_us >= WINDOW_US;
+}
+
+/* Who, which verb and why stay: that is few enough. */
+static void generalize(struct audit_record *a)
+{
+	a->instance = a->attempt = (struct uuid){ 0 };
+	a->version = a->epoch = 0;
+	a->address[0] = a->purpose[0] = a->host[0] = a->weighed[0] = '\0';
+	text_cut(a->target, sizeof a->target, "*");
+}
+
+/* Whether this identity has had its rows; the refusal itself may be one of them. */
+static bool is_beyond_bound(const struct refusals *r, const struct audit_record *a,
+			    int64_t now_us)
+{
+	unsigned own = 0;
+
+	for (size_t i = 0; i < ENTRIES; i++) {
+		const struct entry *n = &r->at[i];
+
+		if (!n->used || !same_identity(&n->record, a) || has_ended(n, now_us))
+			continue;
+		if (alike(&n->record, a))
+			return false;
+		own++;
+	}
+	return own >= REFUSALS_OF_ONE;
 }
 
 /* The entry of this refusal, or else a free one, or else the oldest. */
@@ -71,14 +103,16 @@ static struct entry *entry_for(struct refusals *r, const struct audit_record *a)
 	return best;
 }
 
-bool refusals_counts(struct refusals *r, const struct audit_record *a,
-		     int64_t monotonic_us, struct audit_record *ret_ended)
+bool refusals_counts(struct refusals *r, struct audit_record *a, int64_t monotonic_us,
+		     struct audit_record *ret_ended)
 {
 	struct entry *n;
 	bool repeat;
 	int64_t count;
 
 	pthread_mutex_lock(&r->lock);
+	if (is_beyond_bound(r, a, monotonic_us))
+		generalize(a);
 	n = entry_for(r, a);
 	repeat = n->used && alike(&n->record, a) && !has_ended(n, monotonic_us);
 	count = n->record.count;

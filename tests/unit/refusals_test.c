@@ -76,6 +76,41 @@ static void overflow_check(void)
 	check("a full table loses no count", rows == 1000 && counted == 1000);
 }
 
+/* Nor does one who asks for ever new things fill the trail, and so the disk. */
+static void flood_check(void)
+{
+	OWNED(refusals) r = NULL;
+	struct audit_record ended = { 0 }, out, general = { 0 };
+	struct err e = { 0 };
+	int64_t rows = 0, counted = 0;
+
+	if (!refusals_new(&r, &e))
+		return;
+	for (int i = 0; i < 5000; i++) {
+		struct audit_record a = refusal("t1", "not_found");
+
+		snprintf(a.instance.text, sizeof a.instance.text, "%036d", i);
+		if (refusals_counts(r, &a, i + 1, &ended))
+			continue;
+		rows++;
+		general = a;
+	}
+	check("of one identity so many refusals are rows of their own, then one is for "
+	      "all",
+	      rows == REFUSALS_OF_ONE + 1);
+	check("which names who and why, but no instance",
+	      strcmp(general.credential, "t1") == 0 &&
+		      strcmp(general.reason, "not_found") == 0 &&
+		      strcmp(general.target, "*") == 0 &&
+		      !uuid_is_set(&general.instance));
+	general = refusal("t2", "not_found");
+	check("another identity is not touched by that",
+	      !refusals_counts(r, &general, 5001, &ended) && general.target[0] == '\0');
+	while (refusals_ended(r, 5002, true, &out))
+		counted += out.count;
+	check("and every one of them is counted", rows + counted == 5000);
+}
+
 static void limit_check(void)
 {
 	OWNED(limit) l = NULL;
@@ -100,6 +135,7 @@ int main(void)
 {
 	repeats_check();
 	overflow_check();
+	flood_check();
 	limit_check();
 	return done();
 }
