@@ -92,6 +92,42 @@ static bool give(struct call *c, const char *purpose, bool pass_unknown, struct 
 	return true;
 }
 
+/* ---- who may start ---- */
+
+/* A second start would end the attempt of the first, and the guest might then be placed elsewhere. */
+static bool run_is_over(const struct call *c, struct err *e)
+{
+	const struct guest *g = &c->guest;
+
+	return !process_lives(g->run_pid, g->run_since) ||
+	       err_set(e, ERR_STATE_BUSY, "the guest's TPM runs already, as process %lld",
+		       (long long)g->run_pid);
+}
+
+static bool is_over(const struct call *c)
+{
+	return strcmp(c->guest.phase, GUEST_OVER) == 0;
+}
+
+/* Not for a request of the hook: libvirtd holds the guest meanwhile. */
+static bool is_off(const struct call *c, struct err *e)
+{
+	struct libvirt *l = c->agent->libvirt;
+	enum libvirt_guest now = LIBVIRT_ABSENT;
+
+	if (l == NULL || (!libvirt_is_up(l) && (is_over(c) || c->guest.run_pid != 0)))
+		return true;
+	if (!libvirt_find(l, &c->guest.instance, &now, e))
+		return false;
+	return now == LIBVIRT_ABSENT || now == LIBVIRT_OFF ||
+	       err_set(e, ERR_STATE_BUSY, "the guest runs under libvirt");
+}
+
+static bool is_idle(const struct call *c, struct err *e)
+{
+	return run_is_over(c, e) && is_off(c, e);
+}
+
 /* While libvirtd starts its autostart guests it serves nobody: say so at once. */
 static bool is_serving(struct call *c, struct err *e)
 {
@@ -119,13 +155,15 @@ static bool op_prepare(struct call *c, struct err *e)
 		err_clear(e);
 		return true;
 	}
+	if (!run_is_over(c, e))
+		return false;
 	take_purpose(c, purpose);
 	return give(c, purpose, true, e);
 }
 
 static bool op_deliver(struct call *c, struct err *e)
 {
-	return is_serving(c, e) && give(c, "start", false, e);
+	return is_serving(c, e) && is_idle(c, e) && give(c, "start", false, e);
 }
 
 /* libvirt says only that some saved image is being restored. */
@@ -152,13 +190,16 @@ static bool op_migrate(struct call *c, struct err *e)
 			     .has_state = true };
 	OWNED(secret) value = NULL;
 
-	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in", ticks(c->agent));
+	/* libvirt asks before it looks whether the guest is here already. */
+	if (!is_over(c))
+		return err_set(e, ERR_STATE_BUSY, "the guest is on this host already");
 	if (release_get(c->agent, &r, &c->guest, &value, e))
 		return release_report_stopped(c->agent, &c->guest, e) &&
 		       err_set(e, ERR_NOT_A_RELEASE,
 			       "a live migration needs a hand-over");
 	if (!may_pass(c, &r, was_known, e))
 		return false;
+	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in", ticks(c->agent));
 	err_clear(e);
 	return true;
 }
@@ -175,12 +216,18 @@ static bool undefine(struct call *c, struct err *e)
 				&was, e);
 }
 
+/* The attempt on record is one of libvirt's: what its hook says of the guest is not about `run`. */
+static bool is_of_libvirt(const struct call *c)
+{
+	return c->found && !is_over(c) && c->guest.run_pid == 0;
+}
+
 /* The emulator has the secret now: libvirt need not keep it. */
 static bool op_started(struct call *c, struct err *e)
 {
 	bool undefined;
 
-	if (!c->found || strcmp(c->guest.phase, GUEST_OVER) == 0)
+	if (!is_of_libvirt(c))
 		return true;
 	undefined = undefine(c, e);
 	return release_report_started(c->agent, &c->guest, e) && undefined;
@@ -190,10 +237,19 @@ static bool op_stopped(struct call *c, struct err *e)
 {
 	bool undefined;
 
-	if (!c->found || strcmp(c->guest.phase, GUEST_OVER) == 0)
+	if (!is_of_libvirt(c))
 		return true;
 	undefined = undefine(c, e);
 	return release_report_stopped(c->agent, &c->guest, e) && undefined;
+}
+
+/* What was delivered by hand and led to no guest has led nowhere. */
+static bool end_delivery(struct call *c, struct err *e)
+{
+	struct err unseen = { 0 };
+
+	return strcmp(c->guest.phase, GUEST_ASKED) != 0 || !is_idle(c, &unseen) ||
+	       release_report_stopped(c->agent, &c->guest, e);
 }
 
 static bool op_forget(struct call *c, struct err *e)
@@ -205,30 +261,13 @@ static bool op_forget(struct call *c, struct err *e)
 		*e = ignored;
 		return false;
 	}
-	if (!release_erase_copy(c->agent, &c->guest, e))
+	if (!end_delivery(c, e) || !release_erase_copy(c->agent, &c->guest, e))
 		return false;
 	c->guest.version = 0;
 	return !c->found || guest_save(agent_state_dir(c->agent), &c->guest, e);
 }
 
 /* ---- run ---- */
-
-static bool is_idle(struct call *c, struct err *e)
-{
-	enum libvirt_guest now = LIBVIRT_ABSENT;
-	const struct guest *g = &c->guest;
-
-	if (process_lives(g->run_pid, g->run_since))
-		return err_set(e, ERR_STATE_BUSY,
-			       "the guest's TPM runs already, as process %lld",
-			       (long long)g->run_pid);
-	if (!libvirt_is_up(c->agent->libvirt))
-		return true;
-	if (!libvirt_find(c->agent->libvirt, &g->instance, &now, e))
-		return false;
-	return now == LIBVIRT_ABSENT || now == LIBVIRT_OFF ||
-	       err_set(e, ERR_STATE_BUSY, "the guest runs under libvirt");
-}
 
 /* A pipe that holds the value already, in one write: swtpm takes a short read for the end. */
 static bool fill_pipe(const struct secret *value, int *ret, struct err *e)
@@ -391,7 +430,7 @@ void ops_answer(struct agent *a, int fd)
 		answer_refusal(&e, &answer);
 	}
 	log_call(&c, &e);
-	if (!socket_write(fd, &answer, &c.fds, &sending))
+	if (!socket_write(fd, ticks(a) + READ_MS * 1000, &answer, &c.fds, &sending))
 		log_err(a->log, LOG_LEVEL_WARN, "answer not delivered", &sending);
 	descriptors_close(&c.fds);
 }

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum { BACKLOG = 128, PROBE_MS = 2000 };
 
 static void fd_close(const int *fd)
 {
@@ -34,15 +34,27 @@ static bool address_of(const char *path, struct sockaddr_un *ret, struct err *e)
 	return true;
 }
 
-static bool connect_to(const char *path, int *ret, struct err *e)
+static int64_t left_us(int64_t until_us)
 {
+	int64_t left = until_us - clock_monotonic_us(clock_system());
+
+	return left > 0 ? left : 0;
+}
+
+/* An agent that hangs leaves its backlog to fill up: connect(2) would then wait for good. */
+static bool connect_to(const char *path, int64_t until_us, int *ret, struct err *e)
+{
+	const int64_t left = left_us(until_us) + 1; /* 0 would mean no end */
+	const struct timeval wait = { left / US_PER_S, left % US_PER_S };
 	struct sockaddr_un to;
 	int fd;
 
 	if (!address_of(path, &to, e))
 		return false;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0) {
+	if (fd >= 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0 &&
+	    connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0) {
 		*ret = fd;
 		return true;
 	}
@@ -55,9 +67,10 @@ static bool connect_to(const char *path, int *ret, struct err *e)
 static bool clear_place(const char *path, struct err *e)
 {
 	CLEANUP(fd_close) int other = -1;
+	const int64_t until = clock_monotonic_us(clock_system()) + PROBE_MS * 1000;
 	struct err none = { 0 };
 
-	if (connect_to(path, &other, &none))
+	if (connect_to(path, until, &other, &none))
 		return err_set(e, ERR_CONFLICT, "another agent serves %s", path);
 	return file_remove(path, e);
 }
@@ -108,13 +121,13 @@ bool socket_peer(int fd, pid_t *ret_pid, struct err *e)
 	return true;
 }
 
-static bool wait_readable(int fd, int64_t until_us, struct err *e)
+static bool wait_for(int fd, short events, int64_t until_us, struct err *e)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int64_t left = until_us - clock_monotonic_us(clock_system());
+	struct pollfd p = { .fd = fd, .events = events };
+	int64_t left = left_us(until_us);
 	int n;
 
-	if (left <= 0)
+	if (left == 0)
 		return err_set(e, ERR_DEADLINE, "no answer in time");
 	n = poll(&p, 1, (int)(left / 1000) + 1);
 	if (n < 0 && errno != EINTR)
@@ -164,7 +177,7 @@ bool socket_read(int fd, int64_t until_us, struct buf *ret, struct descriptors *
 {
 	uint8_t chunk[4096];
 
-	while (wait_readable(fd, until_us, e)) {
+	while (wait_for(fd, POLLIN, until_us, e)) {
 		ssize_t n = receive(fd, chunk, sizeof(chunk), ret_fds);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -193,8 +206,8 @@ static void put_descriptors(struct msghdr *m, const struct descriptors *fds)
 	memcpy(CMSG_DATA(c), fds->at, fds->n * sizeof(int));
 }
 
-bool socket_write(int fd, const struct buf *line, const struct descriptors *fds,
-		  struct err *e)
+bool socket_write(int fd, int64_t until_us, const struct buf *line,
+		  const struct descriptors *fds, struct err *e)
 {
 	union {
 		struct cmsghdr head;
@@ -214,8 +227,10 @@ bool socket_write(int fd, const struct buf *line, const struct descriptors *fds,
 			m.msg_controllen = CMSG_SPACE(fds->n * sizeof(int));
 			put_descriptors(&m, fds);
 		}
-		n = sendmsg(fd, &m, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
+		if (!wait_for(fd, POLLOUT, until_us, e))
+			return false;
+		n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
 			return err_errno(e, ERR_IO, "the other end does not listen");
@@ -230,7 +245,7 @@ bool socket_ask(const char *path, const struct buf *line, int64_t until_us,
 	CLEANUP(fd_close) int fd = -1;
 	pid_t pid;
 
-	return connect_to(path, &fd, e) && socket_peer(fd, &pid, e) &&
-	       socket_write(fd, line, NULL, e) &&
+	return connect_to(path, until_us, &fd, e) && socket_peer(fd, &pid, e) &&
+	       socket_write(fd, until_us, line, NULL, e) &&
 	       socket_read(fd, until_us, ret, ret_fds, e);
 }

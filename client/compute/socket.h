@@ -28,9 +28,9 @@ MUST_CHECK bool socket_listen(const char *path, int *ret, struct err *e);
 MUST_CHECK bool socket_peer(int fd, pid_t *ret_pid, struct err *e);
 MUST_CHECK bool socket_read(int fd, int64_t until_us, struct buf *ret,
 			    struct descriptors *ret_fds, struct err *e);
-MUST_CHECK bool socket_write(int fd, const struct buf *line,
+MUST_CHECK bool socket_write(int fd, int64_t until_us, const struct buf *line,
 			     const struct descriptors *fds, struct err *e);
-/* Asks the agent: ERR_AGENT_UNREACHABLE when there is none. until_us is monotonic. */
+/* Asks the agent: ERR_AGENT_UNREACHABLE when there is none. Every until_us is monotonic. */
 MUST_CHECK bool socket_ask(const char *path, const struct buf *line, int64_t until_us,
 			   struct buf *ret, struct descriptors *ret_fds, struct err *e);
 

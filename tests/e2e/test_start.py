@@ -236,3 +236,41 @@ def test_by_hand_what_the_hook_does(world):
     finally:
         hook.write_bytes(kept)
         hook.chmod(0o755)
+
+
+def test_a_guest_that_runs_stays_running_for_the_broker(world):
+    guest = world.guest("deployment")
+    guest.start()
+    world.no_reports_wait()
+    said = world.client("deliver", guest.id, check=False)
+    assert said.returncode != 0 and "runs under libvirt" in said.stderr
+    said = world.host.hook(guest.name, "migrate", "begin", "-",
+                           xml=world.host.virsh("dumpxml", guest.name).stdout)
+    assert said.returncode == 1 and "on this host already" in said.stderr
+    world.no_reports_wait()
+    assert guest.show()["placement"]["running"] is True
+    guest.stop()
+    guest.start()
+    guest.stop()
+
+
+def test_what_was_delivered_and_taken_back_has_ended(world):
+    guest = world.guest("deployment")
+    world.client("deliver", guest.id)
+    world.client("forget", guest.id)
+    world.no_reports_wait()
+    assert guest.show()["placement"]["running"] is False
+    assert world.host.secrets() == []
+
+
+def test_run_and_a_start_at_once_are_refused_and_run_keeps_its_place(world):
+    guest = world.guest("deployment")
+    words = world.host.words(bed.CLIENT, "run", guest.id)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=world.env) as emulator:
+        assert "ready" in emulator.stdout.readline()
+        assert "runs already" in guest.refused()
+        world.no_reports_wait()
+        assert guest.show()["placement"]["running"] is True
+        emulator.terminate()
+    world.no_reports_wait()
+    assert guest.show()["placement"]["running"] is False
