@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { DEPTH_MAX = 64 };
+enum { DEPTH_MAX = 256 }; /* of libxml2, which libvirt reads with */
 
 struct name {
 	const char *at;

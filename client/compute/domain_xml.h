@@ -4,7 +4,7 @@
  *
  * Gives:   /domain/uuid, and of /domain/devices/tpm/backend/encryption whether it is there
  *          and its attribute `secret`.
- * Refuses: what is not well nested, attributes without quotes, nesting above 64 levels, a
+ * Refuses: what is not well nested, attributes without quotes, nesting above 256 levels, a
  *          document type: false. Text, metadata, comments and CDATA may hold anything; a
  *          look-alike in them is not taken for the element.
  * Knows:   nothing of libvirt and no XML library: loading one takes longer than the scan.
