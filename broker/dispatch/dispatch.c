@@ -204,6 +204,8 @@ static void commit(struct dispatch *d, struct exchange *x)
 	}
 	if (!change_has_audit(x->change))
 		(void)exchange_audit(x, clock_wall_us(d->o.clock));
+	if (x->who.kind == PRINCIPAL_PERSON) /* a host's row is the handler's to guard */
+		change_guard(x->change, TABLE_TOKEN, &x->who.token);
 	store_submit(d->o.store, x->change, change_done, x);
 }
 

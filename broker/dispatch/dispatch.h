@@ -5,8 +5,9 @@
  * Gives:   route, limits, identity, handler, commit, error replies and one log line for each
  *          request; refusals to proven identities in the audit trail.
  * Order:   what a handler staged is sent only after its change is durable. A stale guard runs
- *          the handler again, at most DISPATCH_TRIES times, then 409 conflict. A failed commit
- *          wipes the reply: 503 or 507.
+ *          the handler again, at most DISPATCH_TRIES times, then 409 conflict. A person's token
+ *          is such a guard: once it is revoked nothing under way commits. A failed commit wipes
+ *          the reply: 503 or 507.
  * Refuses: by default: unknown paths, bodies that no route takes, everything while stopping.
  *          A reply with a secret and no audit record is a mistake of ours and aborts.
  * Knows:   nothing of libmicrohttpd; handlers only by their route.

@@ -82,6 +82,19 @@ static UNUSED bool once_stale(struct api *api, struct exchange *x, struct err *e
 	return say_ok(x);
 }
 
+/* Somebody revokes the token while this runs. */
+static UNUSED bool revoked_meanwhile(struct api *api, struct exchange *x, struct err *e)
+{
+	struct token_row t = x->who.token;
+	struct setting_row mine = setting("after-revocation");
+
+	(void)e;
+	t.revoked_us = WORLD_BEGIN_US;
+	world_put(api->w, TABLE_TOKEN, &t);
+	change_put(x->change, TABLE_SETTING, &mine);
+	return say_ok(x);
+}
+
 static UNUSED bool give_secret(struct api *api, struct exchange *x, struct err *e)
 {
 	const struct view mark = { (const uint8_t *)MARK, sizeof MARK - 1 };
@@ -137,6 +150,7 @@ static const struct route routes[] = {
 	ROUTE(PUT, "/v1/bytes", hello, TRY_PERSON, BODY_BYTES, 16, "bytes"),
 	ROUTE(POST, "/v1/stale", stale, TRY_PERSON, BODY_NONE, 0, "stale"),
 	ROUTE(POST, "/v1/once", once_stale, TRY_PERSON, BODY_NONE, 0, "once"),
+	ROUTE(POST, "/v1/late", revoked_meanwhile, TRY_PERSON, BODY_NONE, 0, "late"),
 	ROUTE(GET, "/v1/secret", give_secret, TRY_PERSON, BODY_NONE, 0, "secret.read",
 	      .releases = true),
 	ROUTE(GET, "/v1/instances/{uuid}/x", refuse, TRY_PERSON, BODY_NONE, 0, "refused"),

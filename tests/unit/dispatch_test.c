@@ -202,6 +202,21 @@ static void stale_check(struct bench *b)
 	      !setting_exists(b, "half-done"));
 }
 
+static void revoked_check(struct bench *b)
+{
+	char code[48];
+	int status;
+
+	world_token(&b->w, 'r', "operator", INT64_MAX, 0);
+	status = call_run(
+		b->d,
+		&(struct call){ .method = METHOD_POST, .path = "/v1/late", .token = 'r' },
+		code);
+	check("once a token is revoked nothing of its requests under way commits",
+	      status == 401 && !strcmp(code, "token_revoked") &&
+		      !setting_exists(b, "after-revocation"));
+}
+
 struct tally {
 	int rows;
 	int64_t count;
@@ -367,6 +382,7 @@ int main(void)
 	bench_start(b);
 	rows_check(b);
 	stale_check(b);
+	revoked_check(b);
 	audit_check(b);
 	load_check(b);
 	limit_check(b);
