@@ -60,20 +60,33 @@ def environment(build):
     return env
 
 
-def run(command, build, seconds):
-    """Runs a command in a session of its own, ends what is left of it: (status, text, time)."""
+def wait(process, seconds, look):
+    """Waits for its end and looks at its output every second: its status, or what was wrong."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            return process.wait(1)
+        except subprocess.TimeoutExpired:
+            look()
+    return f"no end after {seconds} s"
+
+
+def run(command, build, seconds, progress=None):
+    """Runs a command in a session of its own, ends what is left of it: (status, text, time).
+
+    progress, if there is one, gets every whole line about when it is printed.
+    """
     started = time.monotonic()
-    with tempfile.TemporaryFile("w+", errors="replace") as out:
+    with tempfile.NamedTemporaryFile("w+", errors="replace") as out, open(out.name,
+                                                                          errors="replace") as seen:
         try:
             process = subprocess.Popen(command, cwd=TOP, env=environment(build), stdout=out,
                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                        start_new_session=True)
         except OSError as why:
             return str(why), "", 0
-        try:
-            status = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            status = f"no end after {seconds} s"
+        status = wait(process, seconds,
+                      lambda: progress and [progress(line) for line in seen.readlines()])
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -131,38 +144,59 @@ def run_tap(suite, build):
             yield name, count_tap(status, text), spent
 
 
+def count_case(case, count):
+    bad = case.find("failure") if case.find("failure") is not None else case.find("error")
+    skipped = case.find("skipped")
+    if bad is not None:
+        count.fail(f"{case.get('classname')}: {case.get('name')}")
+    elif skipped is not None:
+        count.skip(case.get("name"), skipped.get("message") or skipped.text or "")
+    else:
+        count.passed += 1
+
+
 def count_junit(path, status, text):
-    count = Count()
+    """One count and time for each file of tests; what went wrong is told with the last."""
+    counts = {}
     try:
         cases = list(ElementTree.parse(path).getroot().iter("testcase"))
     except (OSError, ElementTree.ParseError):
         cases = []
     for case in cases:
-        name = case.get("name", "?")
-        bad = case.find("failure") if case.find("failure") is not None else case.find("error")
-        skipped = case.find("skipped")
-        if bad is not None:
-            count.fail(f"{case.get('classname')}: {name}")
-        elif skipped is not None:
-            count.skip(name, skipped.get("message") or skipped.text or "")
-        else:
-            count.passed += 1
-    if (status != 0 and not count.failed) or not cases:
-        count.fail(f"pytest ended with {status} after {len(cases)} tests")
-    if count.failed:
-        count.notes += text.splitlines()[-120:]
-    return count
+        words = (case.get("classname") or "").split(".")
+        name = next((word for word in words if word.startswith("test_")), "pytest")
+        count, spent = counts.get(name, (Count(), 0.0))
+        count_case(case, count)
+        counts[name] = count, spent + float(case.get("time") or 0)
+    failed = sum(count.failed for count, _ in counts.values())
+    if not counts:
+        counts["pytest"] = Count(), 0.0
+    last = list(counts.values())[-1][0]
+    if (status != 0 and not failed) or not cases:
+        last.fail(f"pytest ended with {status} after {len(cases)} tests")
+    if failed or last.failed:
+        last.notes += text.splitlines()[-150:]
+    return counts
 
 
 def run_pytest(suite, build):
-    for path in sorted((TOP / "tests" / suite).glob("test_*.py")):
-        with tempfile.TemporaryDirectory() as folder:
-            xml = Path(folder) / "junit.xml"
-            status, text, spent = run(
-                ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                 f"--junitxml={xml}", f"--rootdir={TOP}", str(path)], build, SECONDS_OF[suite])
-            count = count_junit(xml, status, text)
-        yield path.stem, count, spent
+    started, files = time.monotonic(), set()
+
+    def progress(line):
+        name = line.partition("::")[0]
+        if "::" in line and name not in files:
+            files.add(name)
+            print(f"...  {suite:8}{Path(name).stem:24} ({time.monotonic() - started:.0f} s)",
+                  flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        xml = Path(folder) / "junit.xml"
+        status, text, _ = run(
+            ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider",
+             f"--junitxml={xml}", f"--rootdir={TOP}", f"tests/{suite}"], build, SECONDS_OF[suite],
+            progress)
+        for name, (count, spent) in count_junit(xml, status, text).items():
+            yield name, count, spent
 
 
 def run_demo(build):
