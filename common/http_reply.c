@@ -123,8 +123,18 @@ static enum err_kind kind_of_status(int status)
 	}
 }
 
+/* The text as it may be shown, or "". */
+static const char *shown(const char *text, struct buf *room)
+{
+	buf_add_printable(room, text ? text : "");
+	return room->at ? room->at : "";
+}
+
 static bool say_problem(const struct http_answer *a, struct err *e)
 {
+	CLEANUP(buf_done) struct buf said = { 0 };
+	CLEANUP(buf_done) struct buf where = { 0 };
+	CLEANUP(buf_done) struct buf id = { 0 };
 	OWNED(json) problem = NULL;
 	struct err unread = { 0 };
 	const struct view body = { (const uint8_t *)a->body.at, a->body.len };
@@ -140,9 +150,9 @@ static bool say_problem(const struct http_answer *a, struct err *e)
 		kind = err_kind_of(code);
 	if (kind == ERR_NONE)
 		kind = kind_of_status(a->status);
-	err_field(e, kind, field ? field : "", "%s", detail ? detail : "");
+	err_field(e, kind, shown(field, &where), "%s", shown(detail, &said));
 	return err_wrap(e, "status %d, request %s", a->status,
-			a->request_id[0] ? a->request_id : "without an id");
+			a->request_id[0] ? shown(a->request_id, &id) : "without an id");
 }
 
 bool http_reply_end(struct http_reply *r, int status, struct err *e)

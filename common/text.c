@@ -162,6 +162,21 @@ size_t text_printable(const char *text, size_t len)
 	return step;
 }
 
+void buf_add_printable(struct buf *b, const char *text)
+{
+	for (size_t left = strlen(text); left > 0;) {
+		const size_t n = text_printable(text, left);
+		const size_t step = n ? n : text_utf8_step(text, left);
+
+		if (n == 0)
+			buf_add(b, "?");
+		else
+			buf_add_bytes(b, (struct view){ (const uint8_t *)text, n });
+		text += step ? step : 1;
+		left -= step ? step : 1;
+	}
+}
+
 bool text_is_display(const char *text, size_t max)
 {
 	size_t len = strlen(text);

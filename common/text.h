@@ -22,6 +22,8 @@ void buf_add(struct buf *b, const char *text);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_add_bytes(struct buf *b, struct view bytes);
 void buf_add_b64url(struct buf *b, struct view bytes);
+/* What text_printable refuses shows as '?': a peer's words must not steer a terminal. */
+void buf_add_printable(struct buf *b, const char *text);
 void buf_done(struct buf *b); /* frees; for CLEANUP(buf_done) */
 
 MUST_CHECK bool text_copy(char *to, size_t cap, const char *from);

@@ -101,25 +101,15 @@ bool request_ask(const char *socket, const struct request *r, int64_t wait_ms,
 	return true;
 }
 
-/* No control characters: what the agent says ends up on somebody's terminal. */
-static void add_line(struct buf *to, const char *text)
-{
-	for (; *text != '\0'; text++)
-		buf_add_bytes(to,
-			      (struct view){
-				      (const uint8_t *)((uint8_t)*text < 32 ? " " : text),
-				      1 });
-}
-
 void refusal_text(const struct err *e, struct buf *ret)
 {
 	const struct err_info *info = err_info(e->kind);
 
 	buf_add(ret, "vtpm-client: ");
-	add_line(ret, e->detail[0] != '\0' ? e->detail : info->title);
+	buf_add_printable(ret, e->detail[0] != '\0' ? e->detail : info->title);
 	if (info->next[0] != '\0') {
 		buf_add(ret, "; ");
-		add_line(ret, info->next);
+		buf_add_printable(ret, info->next);
 	}
 	buf_add(ret, "\n");
 }

@@ -4,26 +4,9 @@
 #include <string.h>
 #include <wchar.h>
 
-static void add_printable(struct buf *to, const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len > 0) {
-		size_t n = text_printable(text, len);
-
-		if (n == 0)
-			buf_add(to, "?");
-		else
-			buf_add_bytes(to, (struct view){ (const uint8_t *)text, n });
-		n = n ? n : 1;
-		text += n;
-		len -= n;
-	}
-}
-
 void table_add(struct table *t, const char *cell)
 {
-	add_printable(&t->text, cell && cell[0] ? cell : "-");
+	buf_add_printable(&t->text, cell && cell[0] ? cell : "-");
 	buf_add_bytes(&t->text, (struct view){ (const uint8_t *)"", 1 });
 	t->cells++;
 }

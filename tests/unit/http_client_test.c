@@ -58,6 +58,9 @@ static bool make_answers(void)
 		"is nowhere\",\"field\":\"host\"}'\n"
 		"put newer 'HTTP/1.1 403 No\\r\\nContent-Type: application/problem+json"
 		"\\r\\n\\r\\n{\"code\":\"of_tomorrow\",\"detail\":\"newer\"}'\n"
+		"put rude 'HTTP/1.1 403 No\\r\\nContent-Type: application/problem+json"
+		"\\r\\n\\r\\n{\"code\":\"forbidden\",\"detail\":\"a\\\\u001b["
+		"2Jb\\\\u009bc\"}'\n"
 		"put html 'HTTP/1.1 500 No\\r\\nContent-Type: "
 		"text/html\\r\\n\\r\\n<html>'\n"
 		"put moved 'HTTP/1.1 302 No\\r\\nLocation: /ok\\r\\n\\r\\n'\n"
@@ -166,6 +169,8 @@ static void test_failures(const struct server *s)
 		enum err_kind kind;
 		int status;
 	} rows[] = {
+		{ "a problem cannot steer a terminal", "/rude", "a?[2Jb?c", "",
+		  ERR_FORBIDDEN, 403 },
 		{ "a problem becomes its error", "/problem", "web is nowhere", "host",
 		  ERR_NOT_PLACED, 409 },
 		{ "a code of tomorrow keeps its status", "/newer", "newer", "",
