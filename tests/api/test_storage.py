@@ -53,7 +53,7 @@ def test_row_changed_by_hand_is_refused_and_named(own_broker, table, column, val
     if r.json()["code"] == "permit_missing":
         refused(b.owner.get(f"/v1/instances/{i}/permits"), "row_tampered")
     assert "jwe" not in r.text
-    assert table in b.log.read_text()
+    bed.until(lambda: table in b.log.read_text(), "the log names the table")
     assert any(a["reason"] == "row_tampered" and a["verdict"] == "failed" for a in b.audit())
 
 
