@@ -72,6 +72,17 @@ def test_upload_does_not_lock_a_guest_out(broker):
     assert upload(broker.owner, i, b"n" * 40).status_code == 200
 
 
+def test_upload_waits_for_a_copy_of_the_old_value(broker):
+    i, attempt = started(broker, "host"), new_id()
+    broker.h1.release(i, attempt=attempt, lease=True)
+    broker.h1.report("stopped", i, attempt)
+    assert broker.owner.post(f"/v1/instances/{i}/new-tpm").json()["state"] == "none"
+    detail = refused(upload(broker.owner, i, b"n" * 40), "state_exists")["detail"]
+    assert "copy" in detail
+    broker.h1.report("copy_erased", i, attempt)
+    assert upload(broker.owner, i, b"n" * 40).json()["version"] == 2
+
+
 def test_deployment_has_no_reader(broker):
     i = broker.owner.create(security="deployment")
     refused(read(broker.owner, i), "no_reader")

@@ -42,6 +42,34 @@ static bool state_is_none(const struct instance_row *i, struct err *e)
 		       "the secret was released, so a TPM may rest on it");
 }
 
+/* Nor may a host start, unasked, from its own copy of the present value. */
+static bool no_copy_is_out(struct api *api, struct exchange *x,
+			   const struct instance_row *i, struct err *e)
+{
+	struct placement_row p;
+	struct copy_row copy;
+	char ends[32];
+
+	if (!read_placement(x->db, &i->id, &p, e))
+		return false;
+	if (p.head.generation == 0)
+		return true;
+	if (!read_copy(x->db, &i->id, p.host, &copy, e))
+		return false;
+	change_guard(x->change, TABLE_PLACEMENT, &p);
+	if (copy.head.generation == 0)
+		return true;
+	change_guard(x->change, TABLE_COPY, &copy);
+	if (copy.erased_us != 0 ||
+	    clock_wall_us(api->clock) >= copy.lease_ends_us + GATE_SKEW_US)
+		return true;
+	clock_rfc3339(copy.lease_ends_us + GATE_SKEW_US, ends);
+	return err_set(
+		e, ERR_STATE_EXISTS,
+		"the placed host may start from its copy until %s; let it forget that",
+		ends);
+}
+
 static bool retire(struct exchange *x, const struct instance_row *i, struct err *e)
 {
 	struct version_row old;
@@ -105,8 +133,8 @@ bool api_secret_put(struct api *api, struct exchange *x, struct err *e)
 	    !upload_value(x, weak, &value, e))
 		return false;
 	(void)audit_about(api, x, &i);
-	return state_is_none(&i, e) && api_needs_backup(api, e) &&
-	       upload(api, x, &i, value, e);
+	return state_is_none(&i, e) && no_copy_is_out(api, x, &i, e) &&
+	       api_needs_backup(api, e) && upload(api, x, &i, value, e);
 }
 
 bool api_secret_get(struct api *api, struct exchange *x, struct err *e)
