@@ -121,6 +121,7 @@ def test_both_keys_are_proven_for_this_token(broker):
     ({"protocol": "1"}, "bad_type", "protocol"),
     ({"features": ["a b"]}, "bad_value", "features"),
     ({"address": ""}, "bad_value", "address"),
+    ({"address": "\x1b[2J"}, "bad_value", "address"),
     ({"extra": 1}, "unknown_field", "extra"),
     ({"token_id": "x"}, "bad_uuid", "token_id"),
     ({"token": "short"}, "bad_value", "token"),
@@ -135,7 +136,7 @@ def test_a_bad_enrolment_names_the_field_and_costs_no_token(broker, change, code
     assert broker.anybody.post("/v1/enroll", body).status_code == 201
 
 
-@pytest.mark.parametrize("bad", ["", "-a", "a b", "a/b", "a" * 64, "ä"])
+@pytest.mark.parametrize("bad", ["", "-a", "a b", "a/b", "a" * 64, "ä", "self"])
 def test_a_name_that_is_none(broker, bad):
     refused(broker.host_admin.post("/v1/host-tokens", {"name": bad}), "bad_value", "name")
 
@@ -355,6 +356,7 @@ def test_a_hundred_reports_at_once(broker):
     ({"kind": "exploded"}, "bad_value", "kind"),
     ({"kind": None}, "bad_type", "kind"),
     ({"at": "now"}, "bad_value", "at"),
+    ({"at": "\x1b[2J2026-01-31T12:00Z"}, "bad_value", "at"),
     ({"instance": "x"}, "bad_uuid", "instance"),
     ({"attempt": 1}, "bad_type", "attempt"),
     ({"more": True}, "unknown_field", "more"),

@@ -68,6 +68,16 @@ def test_foreign_project_is_not_there(broker):
     assert listed == {"items": [], "next": None}
 
 
+def test_a_refusal_to_create_tells_nothing_of_a_foreign_instance(own_broker):
+    b = own_broker
+    foreign = b.owner.create()
+    r = b.operator.put("/v1/deployment", {"allowed": ["user"]}, headers={"If-Match": '"0"'})
+    assert r.status_code == 201
+    for i in (foreign, new_id()):
+        r = b.stranger.put(f"/v1/instances/{i}", {"name": "vm", "security": "host"})
+        refused(r, "policy_conflict")
+
+
 def test_who_sees_an_instance(broker):
     i = broker.owner.create()
     foreign = broker.stranger.create()

@@ -42,6 +42,13 @@ static void answer_token(struct api *api, struct exchange *x,
 	explicit_bzero(text, sizeof(text));
 }
 
+/* In paths "self" is the host that asks, so no host is called that. */
+static bool name_may_be_given(const char *name, struct err *e)
+{
+	return strcmp(name, "self") != 0 ||
+	       err_field(e, ERR_BAD_VALUE, "name", "every host is \"self\" to itself");
+}
+
 /* POST /v1/host-tokens - one use, one hour, one name. */
 bool api_host_token(struct api *api, struct exchange *x, struct err *e)
 {
@@ -49,8 +56,9 @@ bool api_host_token(struct api *api, struct exchange *x, struct err *e)
 	struct enroll_row row = { 0 };
 	OWNED(secret) token = NULL;
 
-	if (!API_BODY(x, token_fields, &body, e) || !uuid_random(&row.id, e) ||
-	    !random_token(&token, e) || !digest_sha256(secret_view(token), row.sha256, e))
+	if (!API_BODY(x, token_fields, &body, e) || !name_may_be_given(body.name, e) ||
+	    !uuid_random(&row.id, e) || !random_token(&token, e) ||
+	    !digest_sha256(secret_view(token), row.sha256, e))
 		return false;
 	memcpy(row.name, body.name, sizeof(row.name));
 	row.created_us = clock_wall_us(api->clock);
@@ -196,6 +204,13 @@ static bool inherit(struct exchange *x, struct host_row *h, int64_t now_us, stru
 	return true;
 }
 
+/* It is shown to people, and comes from a machine that nobody has approved yet. */
+static bool address_is_good(const char *address, struct err *e)
+{
+	return address[0] == '\0' || text_is_display(address, NAME_SIZE - 1) ||
+	       err_field(e, ERR_BAD_VALUE, "address", "no control characters, please");
+}
+
 static bool enroll_host(struct api *api, struct exchange *x,
 			const struct enroll_body *body, const struct enroll_row *token,
 			struct host_row *ret, struct err *e)
@@ -209,7 +224,8 @@ static bool enroll_host(struct api *api, struct exchange *x,
 				 "the token was made for another name");
 	if (!host_from_csr(&facts, ret, e) ||
 	    !inherit(x, ret, clock_wall_us(api->clock), e) ||
-	    !api_parse_policies(body->policies, "policies", &ret->policies, e))
+	    !api_parse_policies(body->policies, "policies", &ret->policies, e) ||
+	    !address_is_good(body->address, e))
 		return false;
 	ret->protocol = body->protocol;
 	memcpy(ret->features, body->features, sizeof(ret->features));

@@ -119,9 +119,6 @@ static bool create_again(struct exchange *x, const struct instance_row *was,
 {
 	bool same = false;
 
-	if (!gate_sees(&x->who, was, NULL))
-		return err_set(e, ERR_NOT_FOUND, "there is no instance %s for you",
-			       was->id.text);
 	if (!same_secret(x->db, was, generate, &same, e))
 		return false;
 	if (!same || !same_instance(was, wanted))
@@ -149,8 +146,7 @@ static bool create_new(struct api *api, struct exchange *x, struct instance_view
 	struct json_writer w;
 
 	v->row.created_us = clock_wall_us(api->clock);
-	if (!api_needs_backup(api, e) || !instance_choose(x, &v->row, e) ||
-	    !create_secret(api, x, v, generate, e))
+	if (!create_secret(api, x, v, generate, e))
 		return false;
 	change_set_class(x->change, CHANGE_CREATE);
 	change_put(x->change, TABLE_INSTANCE, &v->row);
@@ -173,8 +169,14 @@ bool api_instance_put(struct api *api, struct exchange *x, struct err *e)
 	if (!create_parse(x, &ask, &generate, e) || !create_row(x, &ask, &v.row, e) ||
 	    !read_instance(x->db, &v.row.id, &was, e))
 		return false;
-	if (was.head.generation != 0)
+	if (gate_sees(&x->who, &was, NULL))
 		return create_again(x, &was, &v.row, generate, e);
+	/* The same refusals, whether or not there is one that the asker may not see. */
+	if (!api_needs_backup(api, e) || !instance_choose(x, &v.row, e))
+		return false;
+	if (was.head.generation != 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no instance %s for you",
+			       was.id.text);
 	return create_new(api, x, &v, generate, e);
 }
 

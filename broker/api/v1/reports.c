@@ -148,6 +148,13 @@ static bool kind_of(const struct report *r, enum report_kind *ret, struct err *e
 			 "a report is started, stopped, used_copy or copy_erased");
 }
 
+/* Digits and what stands between them: it goes into the trail as it is. */
+static bool time_is_good(const struct report *r, struct err *e)
+{
+	return r->at[strspn(r->at, "0123456789-:.TZ+")] == '\0' ||
+	       err_field(e, ERR_BAD_VALUE, "at", "at is a time (RFC 3339)");
+}
+
 static bool see(struct exchange *x, const struct report *r, struct seen *ret,
 		struct err *e)
 {
@@ -259,7 +266,8 @@ static bool reports_parse(const struct json *body, struct reports *ret, struct e
 		struct report r = { 0 };
 		enum report_kind kind;
 
-		if (!item_parse(body, (size_t)i, &r, e) || !kind_of(&r, &kind, e))
+		if (!item_parse(body, (size_t)i, &r, e) || !kind_of(&r, &kind, e) ||
+		    !time_is_good(&r, e))
 			return false;
 	}
 	return true;
