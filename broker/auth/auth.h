@@ -10,7 +10,7 @@
  *          row on every request; a token is looked up by SHA-256 on every request.
  *          ERR_CLOCK when the clock is before what it already signed.
  * Knows:   the store's token and host rows; no route by name, nothing of libmicrohttpd.
- * Threads: a struct auth never changes; x and its reader belong to the calling worker.
+ * Threads: any number of workers; x and its reader belong to the calling one.
  */
 #ifndef BROKER_AUTH_AUTH_H
 #define BROKER_AUTH_AUTH_H

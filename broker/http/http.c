@@ -115,10 +115,12 @@ static char *key_text(const struct secret *pem)
 	return text;
 }
 
+/* With poll, not epoll: under epoll libmicrohttpd 0.9.75 spins while a client has begun its TLS
+ * handshake and not ended it, so that one silent peer would keep a core busy. */
 static struct MHD_Daemon *daemon_start(struct http *h, const struct http_options *o,
 				       char *key)
 {
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ERROR_LOG |
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ERROR_LOG |
 			 MHD_ALLOW_SUSPEND_RESUME | (h->listener.v6 ? MHD_USE_IPv6 : 0);
 	unsigned connections = o->connections == 0 ? CONNECTIONS : o->connections;
 	struct MHD_OptionItem items[] = {

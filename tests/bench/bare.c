@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		return 2;
 	r = MHD_create_response_from_buffer(2, ok, MHD_RESPMEM_PERSISTENT);
-	d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL,
+	d = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL,
 			     answer, r, MHD_OPTION_HTTPS_MEM_CERT, file_text(argv[1]),
 			     MHD_OPTION_HTTPS_MEM_KEY, file_text(argv[2]),
 			     MHD_OPTION_HTTPS_MEM_TRUST, file_text(argv[3]),

@@ -150,6 +150,30 @@ static void body_check(struct bench *b, char *text)
 	free(c);
 }
 
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The first byte of a handshake, and nothing more: that must not keep a thread busy. */
+static void silence_check(struct bench *b, char *text)
+{
+	const struct timespec while_it_lasts = { .tv_nsec = 500000000 };
+	int64_t from_us;
+	int fd = dial(b->port);
+
+	check("a client that falls silent in its handshake",
+	      fd >= 0 && write(fd, "\x16", 1) == 1);
+	(void)ask(b, &b->none, GET("/v1"), text); /* the byte has been seen by now */
+	from_us = cpu_us();
+	(void)nanosleep(&while_it_lasts, NULL);
+	check("costs no processor time", cpu_us() - from_us < 100000);
+	close(fd);
+}
+
 struct load {
 	struct bench *b;
 	atomic_bool *stop;
@@ -270,6 +294,7 @@ int main(void)
 	smuggle_check(b, text);
 	identity_check(b, text);
 	body_check(b, text);
+	silence_check(b, text);
 	ports_check(b, text);
 	unserve(b);
 	stops_check(b);
