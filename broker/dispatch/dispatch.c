@@ -209,20 +209,26 @@ static void commit(struct dispatch *d, struct exchange *x)
 	store_submit(d->o.store, x->change, change_done, x);
 }
 
-static bool prepare(struct exchange *x, struct err *e)
+/* The same through all tries. */
+static bool give_id(struct exchange *x, struct err *e)
 {
 	struct uuid id;
 
-	if (x->change == NULL && !change_new(&x->change, e))
-		return false;
-	change_reset(x->change);
-	exchange_drop_reply(x);
 	if (x->request_id[0] != '\0')
 		return true;
 	if (!uuid_random(&id, e))
 		return false;
 	memcpy(x->request_id, id.text, sizeof id.text);
 	return true;
+}
+
+static bool prepare(struct exchange *x, struct err *e)
+{
+	if (x->change == NULL && !change_new(&x->change, e))
+		return false;
+	change_reset(x->change);
+	exchange_drop_reply(x);
+	return give_id(x, e);
 }
 
 static void *crew_run(void *arg)
@@ -257,7 +263,8 @@ void dispatch_submit(struct dispatch *d, struct exchange *x)
 		queue_put(d->queue, x);
 		return;
 	}
-	err_set(&e, ERR_STOPPING, "the broker is stopping");
+	if (give_id(x, &e))
+		err_set(&e, ERR_STOPPING, "the broker is stopping");
 	fail(d, x, &e);
 }
 
