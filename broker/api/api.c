@@ -67,7 +67,7 @@ struct page api_list_page(const struct api_list *l)
 
 bool api_list_takes(struct api_list *l, const char *key)
 {
-	if (l->count >= l->limit || !text_copy(l->after, sizeof(l->after), key)) {
+	if (l->count >= l->limit || !text_copy(l->last, sizeof(l->last), key)) {
 		l->more = true;
 		return false;
 	}
@@ -78,7 +78,7 @@ bool api_list_takes(struct api_list *l, const char *key)
 void api_list_close(struct api_list *l)
 {
 	json_close_list(&l->w);
-	json_put_text(&l->w, "next", l->more ? l->after : NULL);
+	json_put_text(&l->w, "next", l->more ? l->last : NULL);
 	json_close(&l->w);
 }
 

@@ -66,7 +66,8 @@ MUST_CHECK bool api_body(const struct exchange *x, const struct json_field *fiel
  * Ask the store for api_list_page(&l): it is one row more than is shown. */
 struct api_list {
 	struct json_writer w;
-	char after[SUBJECT_SIZE]; /* cursor of the request, then of the row shown last */
+	char after[SUBJECT_SIZE]; /* cursor of the request; the query borrows it */
+	char last[SUBJECT_SIZE];  /* cursor of the row shown last */
 	int64_t limit, count;
 	bool more;
 };

@@ -217,12 +217,14 @@ static bool list_one(void *ctx, const struct instance_row *row, struct err *e)
 static bool list_rows(struct list *c, const struct instance_filter *f, struct err *e)
 {
 	struct page p = api_list_page(&c->l);
+	char from[sizeof(c->last)]; /* the query borrows it */
 
 	do {
 		c->rows = 0;
 		if (!list_instances(c->x->db, f, p, list_one, c, e))
 			return false;
-		p.after = c->last;
+		memcpy(from, c->last, sizeof(from));
+		p.after = from;
 	} while (c->rows == p.limit && !c->l.more);
 	return true;
 }
