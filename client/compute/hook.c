@@ -102,7 +102,7 @@ int hook_run(int argc, char *const *argv)
 
 	if (o == NULL || !fill_request(o, argv[0], &r) || ask_agent(&r, &e))
 		return 0;
-	refusal_text(&e, &text);
+	refusal_text(&e, r.instance.text, &text);
 	if (text.at != NULL)
 		fputs(text.at, stderr);
 	return o->may_veto ? 1 : 0;

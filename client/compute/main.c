@@ -82,10 +82,11 @@ static void print_help(void)
 	     "  --help, --version");
 }
 
-static bool take_number(const char *text, int64_t max, int64_t *ret, struct err *e)
+static bool take_number(const char *option, int64_t max, int64_t *ret, struct err *e)
 {
-	return text_parse_int(text, 1, max, ret) ||
-	       err_set(e, ERR_USAGE, "%s is no such number", text);
+	return text_parse_int(optarg, 1, max, ret) ||
+	       err_set(e, ERR_USAGE, "%s takes a number from 1 to %lld", option,
+		       (long long)max);
 }
 
 static bool take_option(struct options *o, int c, const char **ret_state, struct err *e)
@@ -106,7 +107,7 @@ static bool take_option(struct options *o, int c, const char **ret_state, struct
 		o->json = true;
 		return true;
 	case OPT_READY:
-		if (!take_number(optarg, 1 << 20, &n, e))
+		if (!take_number("--ready-fd", 1 << 20, &n, e))
 			return false;
 		o->ready_fd = (int)n;
 		return true;
@@ -120,13 +121,12 @@ static bool take_option(struct options *o, int c, const char **ret_state, struct
 		o->purpose = optarg;
 		return true;
 	case OPT_PORT:
-		return take_number(optarg, 65534, &o->port, e);
+		return take_number("--port", 65534, &o->port, e);
 	case OPT_SOCKET:
 		o->unix_path = optarg;
 		return true;
 	default:
-		return err_set(e, ERR_USAGE,
-			       "an option is not known, or lacks its value");
+		return false;
 	}
 }
 
@@ -140,6 +140,9 @@ static bool parse(int argc, char *argv[], struct options *o, bool *ret_help,
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		*ret_help |= c == 'h';
+		if (c == '?')
+			return err_set(e, ERR_USAGE, "%.40s: no such option, or no value",
+				       argv[optind - 1]);
 		if (c != 'h' && !take_option(o, c, &state, e))
 			return false;
 	}
@@ -150,16 +153,54 @@ static bool parse(int argc, char *argv[], struct options *o, bool *ret_help,
 	return config_places(state, &o->at, e);
 }
 
-static int fail(const struct err *e)
+/* The trail is told where it says more than the detail; its cause is at its end. */
+static void add_what(const struct err *e, struct buf *to)
 {
+	const struct err_info *info = err_info(e->kind);
+	const bool longer = strncmp(e->trail, e->detail, strlen(e->detail)) == 0;
+
+	buf_addf(to, "vtpm-client: %s (%s)", info->title, info->code);
+	if (e->detail[0] != '\0' &&
+	    strcasecmp(longer ? e->trail : e->detail, info->title) != 0) {
+		buf_add(to, ": ");
+		buf_add_printable(to, longer ? e->trail : e->detail);
+	}
+	buf_add(to, "\n");
+	if (!longer && e->trail[0] != '\0') {
+		buf_add(to, "  ");
+		buf_add_printable(to, e->trail);
+		buf_add(to, "\n");
+	}
+}
+
+/* instance: of the command, or NULL. */
+static int fail(const struct err *e, const char *instance)
+{
+	const struct err_info *info = err_info(e->kind);
 	CLEANUP(buf_done) struct buf text = { 0 };
 
-	refusal_text(e, &text);
-	if (text.at != NULL)
+	add_what(e, &text);
+	if (e->kind == ERR_USAGE) {
+		buf_add(&text, "next: see vtpm-client --help\n");
+	} else if (info->next[0] != '\0') {
+		buf_add(&text, "next: ");
+		refusal_next(e, instance, &text);
+		buf_add(&text, "\n");
+	}
+	if (!text.failed)
 		fputs(text.at, stderr);
-	if (e->trail[0] != '\0')
-		fprintf(stderr, "  (%s: %s)\n", err_info(e->kind)->code, e->trail);
-	return err_info(e->kind)->exit_code;
+	return info->exit_code;
+}
+
+/* A host knows no names of instances. */
+static bool is_fit(const struct command *cmd, const char *word, struct err *e)
+{
+	struct uuid id;
+
+	return !cmd->word_needed || uuid_parse(word, cmd->word, &id, e) ||
+	       err_set(e, ERR_BAD_UUID,
+		       "%s takes a whole UUID, which vtpmctl instance show prints",
+		       cmd->name);
 }
 
 static int run_command(const struct command *cmd, int argc, char *argv[])
@@ -169,7 +210,7 @@ static int run_command(const struct command *cmd, int argc, char *argv[])
 	bool help = false;
 
 	if (!parse(argc, argv, &o, &help, &e))
-		return fail(&e);
+		return fail(&e, NULL);
 	if (help) {
 		print_help();
 		return 0;
@@ -178,9 +219,9 @@ static int run_command(const struct command *cmd, int argc, char *argv[])
 		err_set(&e, ERR_USAGE, "%s takes no argument", cmd->name);
 	else if (cmd->word_needed && o.word == NULL)
 		err_set(&e, ERR_USAGE, "%s needs its %s", cmd->name, cmd->word);
-	else if (cmd->run(&o, &e))
+	else if (is_fit(cmd, o.word, &e) && cmd->run(&o, &e))
 		return 0;
-	return fail(&e);
+	return fail(&e, cmd->word_needed ? o.word : NULL);
 }
 
 bool command_agent(const struct options *o, struct err *e)
@@ -213,5 +254,5 @@ int main(int argc, char *argv[])
 		return 0;
 	}
 	err_set(&e, ERR_USAGE, "there is no command %.40s", name);
-	return fail(&e);
+	return fail(&e, NULL);
 }

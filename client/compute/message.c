@@ -101,7 +101,22 @@ bool request_ask(const char *socket, const struct request *r, int64_t wait_ms,
 	return true;
 }
 
-void refusal_text(const struct err *e, struct buf *ret)
+void refusal_next(const struct err *e, const char *instance, struct buf *ret)
+{
+	const char *next = err_info(e->kind)->next;
+	const char *id = instance != NULL ? strstr(next, " ID") : NULL;
+
+	if (id == NULL || (id[3] != '\0' && id[3] != ' ')) {
+		buf_add(ret, next);
+		return;
+	}
+	buf_add_bytes(ret, (struct view){ (const uint8_t *)next, (size_t)(id - next) });
+	buf_add(ret, " ");
+	buf_add_printable(ret, instance);
+	buf_add(ret, id + 3);
+}
+
+void refusal_text(const struct err *e, const char *instance, struct buf *ret)
 {
 	const struct err_info *info = err_info(e->kind);
 
@@ -109,7 +124,7 @@ void refusal_text(const struct err *e, struct buf *ret)
 	buf_add_printable(ret, e->detail[0] != '\0' ? e->detail : info->title);
 	if (info->next[0] != '\0') {
 		buf_add(ret, "; ");
-		buf_add_printable(ret, info->next);
+		refusal_next(e, instance, ret);
 	}
 	buf_add(ret, "\n");
 }

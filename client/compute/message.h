@@ -32,7 +32,9 @@ MUST_CHECK bool request_ask(const char *socket, const struct request *r, int64_t
 			    struct json **ret, struct descriptors *ret_fds,
 			    struct err *e);
 
+/* What to do next, in which `instance` (may be NULL) stands for "ID"; or nothing. */
+void refusal_next(const struct err *e, const char *instance, struct buf *ret);
 /* One line for a person: "vtpm-client: <what>; <next>". */
-void refusal_text(const struct err *e, struct buf *ret);
+void refusal_text(const struct err *e, const char *instance, struct buf *ret);
 
 #endif

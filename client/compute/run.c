@@ -62,7 +62,7 @@ static bool ask(struct run *r, struct err *e)
 	q.has_state = swtpm_has_state(&r->tpm);
 	if (r->o->purpose != NULL &&
 	    !text_copy(q.purpose, sizeof(q.purpose), r->o->purpose))
-		return err_set(e, ERR_USAGE, "there is no such purpose");
+		return err_set(e, ERR_USAGE, "--purpose is start, reboot or autostart");
 	if (!request_ask(r->o->at.socket.text, &q, ASK_MS, &answer, &r->keys, e))
 		return false;
 	attempt = json_get_text(answer, "attempt");
@@ -106,7 +106,7 @@ bool command_run(const struct options *o, struct err *e)
 {
 	CLEANUP(run_done)
 	struct run r = { .o = o,
-			 .tpm = { .data_fd = -1, .ctrl_fd = -1, .words_fd = -1 } };
+			 .tpm = { .data_fd = -1, .ctrl_fd = -1, .words_fd = -1, .dir_fd = -1 } };
 	struct err late = { 0 };
 	bool ok;
 

@@ -73,12 +73,12 @@ static void print_people(const struct json *j)
 	       text_of(j, "certificate_ends"), number_of(j, "waiting"));
 	if (n == 0)
 		return;
-	printf("\n%-36s  %-10s  %7s  %5s  %-8s  %-7s  %s\n", "INSTANCE", "POLICY",
-	       "VERSION", "EPOCH", "STATE", "RUNNING", "COPY UNTIL");
+	printf("\n%-36s  %-10s  %7s  %9s  %-9s  %-7s  %s\n", "INSTANCE", "POLICY",
+	       "VERSION", "PLACEMENT", "TPM STATE", "RUNNING", "COPY UNTIL");
 	for (size_t i = 0; i < n; i++) {
 		const struct json *g = json_item(j, "guests", i);
 
-		printf("%-36s  %-10s  %7lld  %5lld  %-8s  %-7s  %s\n",
+		printf("%-36s  %-10s  %7lld  %9lld  %-9s  %-7s  %s\n",
 		       text_of(g, "instance"), text_of(g, "security"),
 		       number_of(g, "version"), number_of(g, "epoch"),
 		       text_of(g, "state"), yes_no(g, "running"),

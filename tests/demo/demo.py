@@ -45,7 +45,7 @@ class Guest:
     def refused(self, host, code, says):
         """It must not start, and must say why, with a code of the list of errors."""
         said = self.stage.run(*self.words(host), fails=True)
-        self.stage.check(f"{says} ({code})", f"({code}:" in said, said)
+        self.stage.check(f"{says} ({code})", f"({code})" in said, said)
 
     def stop(self):
         status = self.stage.end(self.process)

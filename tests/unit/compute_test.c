@@ -212,13 +212,19 @@ static void test_requests(void)
 static void test_refusal(void)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
+	CLEANUP(buf_done) struct buf named = { 0 };
 	struct err e = { 0 };
 
 	err_set(&e, ERR_PERMIT_USED, "two\nlines\033[31m");
-	refusal_text(&e, &text);
+	refusal_text(&e, NULL, &text);
 	check("a refusal is one line without control characters, with what to do next",
 	      strcmp(text.at,
-		     "vtpm-client: two lines [31m; the owner: vtpmctl permit ID\n") == 0);
+		     "vtpm-client: two?lines?[31m; the owner: vtpmctl permit ID\n") == 0);
+	err_set(&e, ERR_STATE_MISSING, "gone");
+	refusal_text(&e, "0b361e4a-9e07-4dda-bd31-62f0de62e2f5", &named);
+	check("and can be typed as it is where the instance is known",
+	      strstr(named.at, "vtpmctl instance new-tpm "
+			       "0b361e4a-9e07-4dda-bd31-62f0de62e2f5\n") != NULL);
 }
 
 static void test_socket(const char *dir)
