@@ -62,50 +62,37 @@ static bool list_guests(struct agent *a, struct ids *ret, struct err *e)
 
 /* ---- attempts of which no end was seen ---- */
 
-static bool mend_libvirt_guest(struct agent *a, struct guest *g, struct err *e)
-{
-	enum libvirt_guest now;
-	bool was = false;
-
-	if (!libvirt_find(a->libvirt, &g->instance, &now, e))
-		return false;
-	if (now == LIBVIRT_STARTING)
-		return err_set(e, ERR_STARTING_UP, "%s is just starting",
-			       g->instance.text);
-	if (!libvirt_undefine(a->libvirt, &g->secret, &g->instance, &was, e))
-		return false;
-	if (was)
-		log_event(a->log, LOG_LEVEL_INFO, "left-over secret undefined",
-			  "instance", g->instance.text, NULL);
-	return now == LIBVIRT_ACTIVE ? release_report_started(a, g, e)
-				     : release_report_stopped(a, g, e);
-}
-
 static bool is_over(const struct guest *g)
 {
 	return strcmp(g->phase, GUEST_OVER) == 0;
 }
 
-static bool mend_guest(struct agent *a, struct guest *g, int64_t since_us, struct err *e)
+static bool undefine_left_over(struct agent *a, const struct guest *g, struct err *e)
 {
-	int64_t asked_us = 0;
+	bool was = false;
 
-	if (is_over(g))
-		return true;
-	if (g->run_pid != 0)
-		return process_lives(g->run_pid, g->run_since) ||
-		       release_report_stopped(a, g, e);
-	if (a->libvirt == NULL || since_us == 0)
-		return true;
-	/* Younger than the connection: its hook calls are still to come. */
-	if (marks_get(a->asked, &g->instance, NULL, &asked_us) && asked_us >= since_us)
-		return true;
-	return mend_libvirt_guest(a, g, e);
+	if (!libvirt_undefine(a->libvirt, &g->secret, &g->instance, &was, e))
+		return false;
+	if (was)
+		log_event(a->log, LOG_LEVEL_INFO, "left-over secret undefined",
+			  "instance", g->instance.text, NULL);
+	return true;
 }
 
-static bool mend_in_turn(struct agent *a, const struct uuid *id, int64_t since_us,
-			 struct err *e)
+static bool settle(struct agent *a, struct guest *g, enum libvirt_guest now,
+		   struct err *e)
 {
+	if (g->run_pid == 0 && !undefine_left_over(a, g, e))
+		return false;
+	return now == LIBVIRT_ACTIVE ? release_report_started(a, g, e)
+				     : release_report_stopped(a, g, e);
+}
+
+/* What was seen holds for the attempt that was on record then; a start makes a new one. */
+static bool settle_in_turn(struct agent *a, const struct guest *seen,
+			   enum libvirt_guest now, struct err *e)
+{
+	const struct uuid *id = &seen->instance;
 	struct guest g;
 	bool found = false;
 	bool ok;
@@ -113,9 +100,51 @@ static bool mend_in_turn(struct agent *a, const struct uuid *id, int64_t since_u
 	if (!turns_take(a->turns, id, TURN_MS, e))
 		return false;
 	ok = guest_load(agent_state_dir(a), id, &g, &found, e) &&
-	     (!found || mend_guest(a, &g, since_us, e));
+	     (!found || is_over(&g) || !uuid_equal(&g.attempt, &seen->attempt) ||
+	      settle(a, &g, now, e));
 	turns_give(a->turns, id);
 	return ok;
+}
+
+/*
+ * Without the turn: libvirtd may hold the guest for its hook, and the hook's request waits for
+ * the turn.
+ */
+static bool look_at_libvirt(struct agent *a, const struct guest *g,
+			    enum libvirt_guest *ret, struct err *e)
+{
+	if (!libvirt_find(a->libvirt, &g->instance, ret, e))
+		return false;
+	return *ret != LIBVIRT_STARTING ||
+	       err_set(e, ERR_STARTING_UP, "%s is just starting", g->instance.text);
+}
+
+static bool mend_guest(struct agent *a, const struct guest *g, int64_t since_us,
+		       struct err *e)
+{
+	enum libvirt_guest now = LIBVIRT_OFF;
+	int64_t asked_us = 0;
+
+	if (is_over(g) || process_lives(g->run_pid, g->run_since))
+		return true;
+	if (g->run_pid != 0)
+		return settle_in_turn(a, g, now, e);
+	if (a->libvirt == NULL || since_us == 0)
+		return true;
+	/* Younger than the connection: its hook calls are still to come. */
+	if (marks_get(a->asked, &g->instance, NULL, &asked_us) && asked_us >= since_us)
+		return true;
+	return look_at_libvirt(a, g, &now, e) && settle_in_turn(a, g, now, e);
+}
+
+static bool mend_one(struct agent *a, const struct uuid *id, int64_t since_us,
+		     struct err *e)
+{
+	struct guest g;
+	bool found = false;
+
+	return guest_load(agent_state_dir(a), id, &g, &found, e) &&
+	       (!found || mend_guest(a, &g, since_us, e));
 }
 
 bool upkeep_mend(struct agent *a, int64_t since_us, struct err *e)
@@ -126,7 +155,7 @@ bool upkeep_mend(struct agent *a, int64_t since_us, struct err *e)
 	for (size_t i = 0; i < guests.n; i++) {
 		struct err one = { 0 };
 
-		if (mend_in_turn(a, &guests.at[i], since_us, &one))
+		if (mend_one(a, &guests.at[i], since_us, &one))
 			continue;
 		all = false;
 		*e = one;

@@ -28,9 +28,16 @@ static bool is_final(const struct err *e)
 	return status == 403 || status == 404 || status == 409;
 }
 
-static bool renew_lease(struct agent *a, const struct guest *g, struct copy *c,
+/* A walk over the guests, which ends when nobody answers: each would be waited for. */
+struct walk {
+	struct agent *agent; /* borrowed */
+	bool silent;
+};
+
+static bool renew_lease(struct walk *walk, const struct guest *g, struct copy *c,
 			struct err *e)
 {
+	struct agent *a = walk->agent;
 	struct lease_holder me = agent_holder(a);
 	const struct broker_held held = { c->instance, c->version, c->epoch };
 	struct buf jws = { 0 };
@@ -39,6 +46,7 @@ static bool renew_lease(struct agent *a, const struct guest *g, struct copy *c,
 
 	if (!broker_lease(a->broker, &held, &jws, &answered, e)) {
 		buf_done(&jws);
+		walk->silent = !answered;
 		if (answered && is_final(e)) {
 			err_clear(e);
 			return release_erase_copy(a, g, e);
@@ -51,24 +59,28 @@ static bool renew_lease(struct agent *a, const struct guest *g, struct copy *c,
 	       copy_note_lease(agent_state_dir(a), &lease, clock_wall_us(a->clock), e);
 }
 
-static bool renew_guest(struct agent *a, const struct guest *g, struct err *e)
+static bool renew_guest(struct walk *walk, const struct guest *g, struct err *e)
 {
+	struct agent *a = walk->agent;
 	CLEANUP(copy_done) struct copy c = { 0 };
 	bool found = false;
 
 	return copy_load(agent_state_dir(a), &g->instance, &c, &found, e) &&
-	       (!found || !is_due(a, &c) || renew_lease(a, g, &c, e));
+	       (!found || !is_due(a, &c) || renew_lease(walk, g, &c, e));
 }
 
 static void renew_in_turn(void *ctx, const struct guest *g)
 {
-	struct agent *a = ctx;
+	struct walk *walk = ctx;
+	struct agent *a = walk->agent;
 	struct err e = { 0 };
 	bool ok;
 
+	if (walk->silent || a->stopping)
+		return;
 	if (!turns_take(a->turns, &g->instance, TURN_MS, &e))
 		return;
-	ok = renew_guest(a, g, &e);
+	ok = renew_guest(walk, g, &e);
 	turns_give(a->turns, &g->instance);
 	if (!ok)
 		log_err(a->log, LOG_LEVEL_WARN, "lease not renewed", &e);
@@ -112,11 +124,12 @@ void upkeep_renew(struct agent *a)
 {
 	struct err e = { 0 };
 	struct err damaged = { 0 };
+	struct walk walk = { .agent = a };
 	bool due = is_certificate_due(a, &e);
 
 	if (e.kind != ERR_NONE || (due && !renew_certificate(a, &e)))
 		log_err(a->log, LOG_LEVEL_WARN, "certificate not renewed", &e);
-	if (!guest_each(agent_state_dir(a), renew_in_turn, a, &damaged))
+	if (!guest_each(agent_state_dir(a), renew_in_turn, &walk, &damaged))
 		log_err(a->log, LOG_LEVEL_ERROR, "a record is damaged", &damaged);
 	err_clear(&e);
 	if (!copy_note_time(agent_state_dir(a), clock_wall_us(a->clock), &e))
