@@ -184,7 +184,7 @@ bool file_make_dir(const char *path, mode_t mode, struct err *e)
 		return err_errno(e, ERR_IO, "cannot make the directory %s", path);
 	if (!parent_of(path, &dir, e) || !file_make_dir(dir.text, mode, e))
 		return false;
-	if (mkdir(path, mode) != 0)
+	if (mkdir(path, mode) != 0 && errno != EEXIST) /* another was faster */
 		return err_errno(e, ERR_IO, "cannot make the directory %s", path);
 	return sync_parent(path, e);
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -116,6 +117,17 @@ bool swtpm_has_state(const struct swtpm *s)
 	return state_path(s, &path) && file_has_bytes(path.text);
 }
 
+/* Between two programs like this one, before either touches the state or a socket. */
+static bool hold_dir(struct swtpm *s, struct err *e)
+{
+	s->dir_fd = open(s->dir.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd < 0)
+		return err_errno(e, ERR_IO, "cannot open %s", s->dir.text);
+	return flock(s->dir_fd, LOCK_EX | LOCK_NB) == 0 ||
+	       err_set(e, ERR_STATE_BUSY, "another process uses the TPM state in %s",
+		       s->dir.text);
+}
+
 /* swtpm holds a lock on this file for as long as it lives. */
 static bool state_is_free(const struct swtpm *s, struct err *e)
 {
@@ -135,13 +147,16 @@ static bool state_is_free(const struct swtpm *s, struct err *e)
 bool swtpm_open(struct swtpm *s, const char *dir, const char *unix_path, int64_t port,
 		struct err *e)
 {
-	*s = (struct swtpm){ .data_fd = -1, .ctrl_fd = -1, .words_fd = -1, .port = port };
+	*s = (struct swtpm){
+		.data_fd = -1, .ctrl_fd = -1, .words_fd = -1, .dir_fd = -1, .port = port
+	};
 	s->words_fd = memfd_create("swtpm", MFD_CLOEXEC);
 	if (s->words_fd < 0)
 		return err_errno(e, ERR_IO, "no memory file");
 	return path_set(&s->dir, e, "%s", dir) &&
 	       path_set(&s->unix_path, e, "%s", unix_path != NULL ? unix_path : "") &&
-	       file_make_dir(dir, 0700, e) && state_is_free(s, e) && listen_both(s, e);
+	       file_make_dir(dir, 0700, e) && hold_dir(s, e) && state_is_free(s, e) &&
+	       listen_both(s, e);
 }
 
 /* ---- the child ---- */
@@ -326,4 +341,5 @@ void swtpm_done(struct swtpm *s)
 	fd_close(&s->data_fd);
 	fd_close(&s->ctrl_fd);
 	fd_close(&s->words_fd);
+	fd_close(&s->dir_fd);
 }

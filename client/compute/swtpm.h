@@ -23,9 +23,10 @@ struct swtpm {
 	int64_t port;
 	pid_t pid;    /* 0: not started or gone */
 	int words_fd; /* owned: what the child said */
+	int dir_fd;   /* owned: locked for as long as this process uses the state */
 };
 
-/* Binds the sockets and looks at the state's lock. */
+/* Locks the state against its like, looks at swtpm's own lock, binds the sockets. */
 MUST_CHECK bool swtpm_open(struct swtpm *s, const char *dir, const char *unix_path,
 			   int64_t port, struct err *e);
 bool swtpm_has_state(const struct swtpm *s);

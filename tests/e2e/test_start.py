@@ -273,3 +273,18 @@ def test_run_and_a_start_at_once_are_refused_and_run_keeps_its_place(world):
         assert guest.show()["placement"]["running"] is True
         world.host.kill("swtpm", "TERM")
     bed.until(lambda: guest.show()["placement"]["running"] is False, "the end of run is told")
+
+
+def test_of_two_runs_at_once_one_runs_with_its_sockets(world):
+    guest = world.guest("deployment")
+    words = world.host.words(bed.CLIENT, "run", guest.id)
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=world.env) for _ in range(2)]
+    bed.until(lambda: any(p.poll() is not None for p in both), "one is refused")
+    both.sort(key=lambda p: p.poll() is None)
+    assert "state_busy" in both[0].communicate()[1]
+    assert "ready" in both[1].stdout.readline()
+    folder = world.host.disk / "var/lib/vtpm-client/tpm" / guest.id
+    assert (folder / "swtpm.sock").is_socket() and (folder / "swtpm.sock.ctrl").is_socket()
+    world.host.kill("swtpm", "TERM")
+    both[1].communicate()
