@@ -132,16 +132,7 @@ void exchange_problem(struct exchange *x, const struct err *e)
 	x->failed = *e;
 }
 
-/* Cuts to size, with a '~' at the end, as the record's contract says. */
-static void fill(char *to, size_t cap, const char *from)
-{
-	if (!text_copy(to, cap, from)) {
-		memcpy(to, from, cap - 2);
-		to[cap - 2] = '~';
-		to[cap - 1] = '\0';
-	}
-}
-#define FILL(member, from) fill((member), sizeof(member), (from))
+#define FILL(member, from) text_cut((member), sizeof(member), (from))
 
 static void audit_person(struct audit_record *a, const struct token_row *t)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/store/batch.h"
+#include "common/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static void weigh(const struct change *c, struct audit_record *record)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s=%lld",
 				       at ? " " : "", c->entries[i].spec->name,
 				       (long long)generation_of(&c->entries[i]));
-	audit_text(record->weighed, sizeof(record->weighed), text);
+	text_cut(record->weighed, sizeof(record->weighed), text);
 }
 
 static bool audit_apply(struct batch *b, struct change *c, struct err *e)

@@ -91,18 +91,3 @@ bool change_ok(const struct change *c, struct err *e)
 	*e = c->trouble;
 	return false;
 }
-
-void audit_text(char *to, size_t cap, const char *from)
-{
-	size_t len = strnlen(from, cap);
-
-	if (len < cap) {
-		memcpy(to, from, len + 1);
-		return;
-	}
-	len = cap - 2;
-	while (len > 0 && ((unsigned char)from[len] & 0xc0) == 0x80)
-		len--; /* not in the middle of a character */
-	memcpy(to, from, len);
-	memcpy(to + len, "~", 2);
-}

@@ -22,7 +22,7 @@ enum { CHANGE_MAX = 48 };
 /* How much a full disk may stop: creates first, then other changes, releases last. */
 enum change_class { CHANGE_CREATE, CHANGE_OTHER, CHANGE_RELEASE, CHANGE_AUDIT_ONLY };
 
-/* One record of the audit chain. Strings are cut to their size, with a '~' at the end. */
+/* One record of the audit chain. Strings are cut to their size by text_cut. */
 struct audit_record {
 	int64_t time_us;
 	char request_id[40];
@@ -55,8 +55,6 @@ void change_guard(struct change *c, enum table t, const void *row);
 void change_put(struct change *c, enum table t, const void *row);
 struct audit_record *change_audit(
 	struct change *c); /* borrowed: fill it in; the same again later */
-/* Copies a string into a record's field, cut as said above. */
-void audit_text(char *to, size_t cap, const char *from);
 bool change_has_audit(const struct change *c);
 bool change_is_empty(const struct change *c); /* neither writes nor audit */
 MUST_CHECK bool change_ok(const struct change *c, struct err *e);

@@ -244,11 +244,11 @@ static void details(struct bed *b)
 	check("a change has one record, filled in bit by bit",
 	      strcmp(change_audit(b->change)->verb, "place") == 0 &&
 		      change_audit(b->change)->version == 3);
-	audit_text(text, sizeof(text), "short");
+	text_cut(text, sizeof(text), "short");
 	check("what fits is copied", strcmp(text, "short") == 0);
-	audit_text(text, sizeof(text), "longer than that");
+	text_cut(text, sizeof(text), "longer than that");
 	check("what does not ends in '~'", strcmp(text, "longer~") == 0);
-	audit_text(text, sizeof(text), "abcde\xc3\xa9zz");
+	text_cut(text, sizeof(text), "abcde\xc3\xa9zz");
 	check("and not in the middle of a character", strcmp(text, "abcde~") == 0);
 }
 
