@@ -118,22 +118,28 @@ static bool token_identify(const struct auth *a, struct exchange *x, struct err 
 	return true;
 }
 
+static bool certificate_verify(const struct auth *a, struct peer *p, int64_t now_us,
+			       struct err *e)
+{
+	uint8_t digest[DIGEST_BYTES];
+
+	if (!digest_sha256(p->certificate, digest, e))
+		return false;
+	if (known_find(a->known, digest, &p->facts))
+		return true;
+	if (!ca_check_client(a->o.ca, p->certificate, now_us, &p->facts, e))
+		return false;
+	known_add(a->known, digest, &p->facts);
+	return true;
+}
+
 /* Once for each connection; what it found stays with the peer. */
 static void certificate_check(const struct auth *a, struct peer *p, int64_t now_us)
 {
-	uint8_t digest[DIGEST_BYTES];
 	struct err bad = { 0 };
 
 	p->checked = true;
-	p->bad = ERR_NONE;
-	if (!digest_sha256(p->certificate, digest, &bad))
-		p->bad = bad.kind;
-	else if (known_find(a->known, digest, &p->facts))
-		return;
-	else if (!ca_check_client(a->o.ca, p->certificate, now_us, &p->facts, &bad))
-		p->bad = bad.kind;
-	else
-		known_add(a->known, digest, &p->facts);
+	p->bad = certificate_verify(a, p, now_us, &bad) ? ERR_NONE : bad.kind;
 }
 
 static bool certificate_is_good(const struct auth *a, struct peer *p, struct err *e)
