@@ -92,7 +92,7 @@
 	X(DEADLINE, "deadline", 503, 1, "The request took too long", "try again") \
 	X(ROOT_KEY_MISSING, "root_key_missing", 500, 1, "The root key is missing", "restore it from its backup") \
 	X(ROOT_KEY_BAD, "root_key_bad", 500, 1, "The root key is not usable", "restore it from its backup, mode 0400") \
-	X(CONFIG, "config", 500, 2, "The configuration cannot be used", "vtpm-brokerd check-config") \
+	X(CONFIG, "config", 500, 2, "The configuration cannot be used", "the man page says what can be set") \
 	X(PORT_IN_USE, "port_in_use", 500, 1, "The address is in use", "choose another port") \
 	X(NO_MEMORY_LOCK, "no_memory_lock", 500, 1, "Memory for secrets cannot be locked", "raise RLIMIT_MEMLOCK") \
 	X(NO_MEMORY, "no_memory", 503, 1, "Out of memory", "") \

@@ -21,18 +21,24 @@ static bool check_address(const char *address, bool running, struct err *e)
 	return true;
 }
 
-static void tell(const struct config *c, const struct broker *b, bool running)
+static bool tell(const struct config *c, struct broker *b, bool running, struct err *e)
 {
+	const bool kept = api_needs_backup(&b->api, e);
+
+	if (!kept && e->kind != ERR_ROOT_KEY_NOT_BACKED_UP)
+		return false;
+	err_clear(e);
 	printf("Broker %s%s\n"
 	       "  state     %s\n"
-	       "  root key  %s\n"
+	       "  root key  %s%s\n"
 	       "  listen    %s\n"
 	       "  health    %s\n"
 	       "  leases    %lld days\n"
 	       "The configuration is good.\n",
 	       b->keys->broker_uuid, running ? ", serving now" : "", c->state,
-	       c->root_key, c->listen, c->health[0] ? c->health : "none",
-	       (long long)c->lease_days);
+	       c->root_key, kept ? "" : ", without backup: no secret is made", c->listen,
+	       c->health[0] ? c->health : "none", (long long)c->lease_days);
+	return true;
 }
 
 bool command_check_config(const struct cli *cli, struct err *e)
@@ -47,6 +53,5 @@ bool command_check_config(const struct cli *cli, struct err *e)
 	if (!check_address(config.listen, running, e) ||
 	    (config.health[0] && !check_address(config.health, running, e)))
 		return false;
-	tell(&config, b, running);
-	return true;
+	return tell(&config, b, running, e);
 }

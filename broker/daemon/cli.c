@@ -54,6 +54,20 @@ static size_t in_group(const struct command *commands, size_t n, const char *wor
 	return found;
 }
 
+static bool refuse_command(const struct command *commands, size_t n, const char *word,
+			   struct err *e)
+{
+	CLEANUP(buf_done) struct buf names = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		if (in_group(&commands[i], 1, word, NULL))
+			buf_addf(&names, "%s%s", names.len ? ", " : "",
+				 commands[i].name + strlen(word) + 1);
+	if (names.len > 0)
+		return err_set(e, ERR_USAGE, "%s needs one of: %s", word, names.at);
+	return err_set(e, ERR_USAGE, "there is no command %.40s", word);
+}
+
 static void long_options(const struct command *c, struct option *ret)
 {
 	size_t n = 0;
@@ -128,7 +142,7 @@ bool cli_parse(int argc, char **argv, const struct command *commands, size_t n,
 		ret->group = argv[1];
 		return true;
 	}
-	return err_set(e, ERR_USAGE, "there is no command of this name");
+	return refuse_command(commands, n, argv[1], e);
 }
 
 /* The text from column HELP_INDENT on, broken between words. */
@@ -195,7 +209,9 @@ int cli_fail(const struct err *e)
 	const struct err_info *info = err_info(e->kind);
 
 	fprintf(stderr, "vtpm-brokerd: %s: %s\n", info->title, e->trail);
-	if (info->next[0])
+	if (e->kind == ERR_USAGE)
+		fprintf(stderr, "next: see vtpm-brokerd [COMMAND] --help\n");
+	else if (info->next[0])
 		fprintf(stderr, "next: %s\n", info->next);
 	return info->exit_code;
 }

@@ -32,7 +32,8 @@ bool address_parse(const char *text, struct address *ret, struct err *e)
 	ret->host[len] = '\0';
 	if (inet_pton(AF_INET, ret->host, binary) != 1 &&
 	    inet_pton(AF_INET6, ret->host, binary) != 1)
-		return err_set(e, ERR_CONFIG, "%s is no numeric address", ret->host);
+		return err_set(e, ERR_CONFIG, "%s is no numeric address",
+			       ret->host[0] ? ret->host : "nothing before the colon");
 	return true;
 }
 
