@@ -5,8 +5,9 @@
  * Owns:    the listening sockets, the connections and the bytes of requests and replies.
  * Gives:   http_start, the ports that were really taken, http_stop: no new connections, drain
  *          what runs (dispatch_stop), send the last replies, stop.
- * Refuses: TLS below 1.3; headers that are doubled, malformed or claim a client certificate are
- *          noted for dispatch, which answers 400.
+ * Refuses: TLS below 1.3; more than three quarters of all connections to one address; headers
+ *          that are doubled, malformed or claim a client certificate are noted for dispatch,
+ *          which answers 400.
  * Wipes:   request bodies after use, secret replies after sending.
  * Knows:   alone in the tree libmicrohttpd and GnuTLS; no route, no policy. A client
  *          certificate is only carried: whose it is, auth says.

@@ -96,6 +96,7 @@ struct bench {
 	struct buf server_pem;
 	struct secret *server_key;
 	struct pair none, host, foreign;
+	unsigned connections; /* 0: as many as http thinks */
 };
 
 /* wide: the form is GnuTLS's */
@@ -178,6 +179,7 @@ static UNUSED bool serve(struct bench *b, struct err *e)
 				  .cert_pem = b->server_pem.at,
 				  .key_pem = b->server_key,
 				  .ca_pem = b->w.ca_pem.at,
+				  .connections = b->connections,
 				  .health_listen = "127.0.0.1:0",
 				  .health = health };
 
@@ -243,8 +245,12 @@ struct client {
 	size_t len;
 };
 
-static UNUSED int dial(unsigned port)
+/* From one of this machine's addresses, 127.0.0.1 to 127.0.0.255. */
+static UNUSED int dial_from(unsigned source, unsigned port)
 {
+	const struct sockaddr_in from = { .sin_family = AF_INET,
+					  .sin_addr.s_addr =
+						  htonl(INADDR_LOOPBACK - 1 + source) };
 	const struct timeval limit = { .tv_sec = 10 };
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_port = htons((uint16_t)port),
@@ -252,19 +258,26 @@ static UNUSED int dial(unsigned port)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
+	if (bind(fd, (const struct sockaddr *)&from, sizeof from) == 0 &&
+	    connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
 		return fd;
 	close(fd);
 	return -1;
 }
 
-static UNUSED bool client_open(struct client *c, unsigned port, struct pair *who,
-			       const char *priority, gnutls_datum_t *session)
+static UNUSED int dial(unsigned port)
+{
+	return dial_from(1, port);
+}
+
+/* Over a socket that is connected, which it takes. */
+static UNUSED bool client_begin(struct client *c, int fd, struct pair *who,
+				const char *priority, gnutls_datum_t *session)
 {
 	int r;
 
 	memset(c, 0, sizeof *c);
-	c->fd = dial(port);
+	c->fd = fd;
 	if (c->fd < 0)
 		return false;
 	gnutls_init(&c->s, GNUTLS_CLIENT);
@@ -278,6 +291,12 @@ static UNUSED bool client_open(struct client *c, unsigned port, struct pair *who
 		r = gnutls_handshake(c->s);
 	while (r < 0 && !gnutls_error_is_fatal(r));
 	return r == 0;
+}
+
+static UNUSED bool client_open(struct client *c, unsigned port, struct pair *who,
+			       const char *priority, gnutls_datum_t *session)
+{
+	return client_begin(c, dial(port), who, priority, session);
 }
 
 static UNUSED void client_close(struct client *c)

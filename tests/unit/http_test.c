@@ -254,6 +254,40 @@ static void stops_check(struct bench *b)
 	check("no reply is torn by a stop", whole > 0 && torn == 0);
 }
 
+/* Whether a client at that address gets an answer. */
+static bool served_at(struct bench *b, unsigned source, char *text)
+{
+	struct client *c = calloc(1, sizeof *c);
+	bool served =
+		client_begin(c, dial_from(source, b->port), &b->none, TLS13, NULL) &&
+		client_send(c, GET("/v1"), strlen(GET("/v1"))) &&
+		client_reply(c, text) == 200;
+
+	client_close(c);
+	free(c);
+	return served;
+}
+
+/* Who opens connections and says nothing shuts out himself, and nobody else. */
+static void crowd_check(struct bench *b, char *text)
+{
+	int fds[6], tries = 0;
+
+	b->connections = 8;
+	must(&b->w, serve(b, &b->w.e), "serve");
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = dial_from(2, b->port);
+	while (served_at(b, 2, text) && tries < 1000)
+		tries++;
+	check("one address gets three quarters of the connections and not more",
+	      tries < 1000);
+	check("another address is still served", served_at(b, 1, text));
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	unserve(b);
+	b->connections = 0;
+}
+
 static void ports_check(struct bench *b, char *text)
 {
 	char listen[32];
@@ -297,6 +331,7 @@ int main(void)
 	silence_check(b, text);
 	ports_check(b, text);
 	unserve(b);
+	crowd_check(b, text);
 	stops_check(b);
 	bench_close(b);
 	free(text);
