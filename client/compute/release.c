@@ -187,7 +187,7 @@ static bool ask_broker(struct attempt *t, struct err *e)
 			break;
 		err_clear(e);
 		ask.total_ms = (int)left_ms;
-		if (report_flush(a, &answered, e) &&
+		if (report_flush(a, until, &answered, e) &&
 		    broker_release(a->broker, &ask, &t->reply, &answered, e))
 			return true;
 		if (answered || a->stopping)

@@ -8,21 +8,44 @@ enum { SILENT_S = 120 };
 static bool send_batch(struct agent *a, bool *ret_answered, struct err *e)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
-	size_t count = 0;
+	struct spool_count count;
 	int64_t seq = 0;
 
-	return spool_batch(a->spool, &body, &count, e) &&
-	       (count == 0 || (broker_report(a->broker, &body, &seq, ret_answered, e) &&
-			       spool_taken(a->spool, seq, e)));
+	if (!spool_batch(a->spool, &body, &count, e))
+		return false;
+	if (count.lost > 0)
+		log_event(a->log, LOG_LEVEL_ERROR,
+			  "reports are lost: their files are gone or damaged", NULL);
+	return count.reports == 0 ||
+	       (broker_report(a->broker, &body, &seq, ret_answered, e) &&
+		spool_taken(a->spool, seq, e));
 }
 
-bool report_flush(struct agent *a, bool *ret_answered, struct err *e)
+static bool send_all(struct agent *a, int64_t until_us, bool *ret_answered, struct err *e)
 {
-	*ret_answered = true;
-	while (spool_waiting(a->spool) > 0)
+	while (spool_waiting(a->spool) > 0) {
 		if (!send_batch(a, ret_answered, e))
 			return false;
+		*ret_answered = clock_monotonic_us(a->clock) < until_us;
+		if (!*ret_answered)
+			return err_set(e, ERR_DEADLINE, "more reports wait to be sent");
+	}
 	return true;
+}
+
+bool report_flush(struct agent *a, int64_t until_us, bool *ret_answered, struct err *e)
+{
+	bool ok;
+
+	*ret_answered = spool_waiting(a->spool) == 0;
+	if (*ret_answered)
+		return true;
+	if (!spool_hold(a->spool, until_us, e))
+		return false;
+	*ret_answered = true;
+	ok = send_all(a, until_us, ret_answered, e);
+	spool_let_go(a->spool);
+	return ok;
 }
 
 static void put_time(struct json_writer *w, const char *name, int64_t at_us)

@@ -7,10 +7,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { REPORT_MAX = 4096 };
 
 struct spool {
 	struct path dir;
 	struct uuid id;
+	pthread_mutex_t sending;
 	pthread_mutex_t lock; /* guards the numbers below and the files */
 	int64_t taken;        /* the broker has everything up to here */
 	int64_t last;         /* number of the youngest report ever made */
@@ -89,6 +93,7 @@ bool spool_open(const char *state_dir, struct spool **ret, struct err *e)
 
 	if (s == NULL)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the spool");
+	pthread_mutex_init(&s->sending, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	if (!path_set(&s->dir, e, "%s/spool", state_dir) ||
 	    !file_make_dir(s->dir.text, 0700, e) || !read_id(s, e) || !read_taken(s, e) ||
@@ -105,6 +110,7 @@ void spool_free(struct spool *s)
 	if (s == NULL)
 		return;
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->sending);
 	free(s);
 }
 
@@ -140,29 +146,70 @@ int64_t spool_waiting(struct spool *s)
 	return s->last - s->taken;
 }
 
-bool spool_batch(struct spool *s, struct buf *ret, size_t *ret_count, struct err *e)
+bool spool_hold(struct spool *s, int64_t until_us, struct err *e)
 {
-	int64_t first = 0;
-	size_t count = 0;
+	const struct timespec until = { until_us / US_PER_S, until_us % US_PER_S * 1000 };
+
+	return pthread_mutex_clocklock(&s->sending, CLOCK_MONOTONIC, &until) == 0 ||
+	       err_set(e, ERR_DEADLINE, "reports are being sent");
+}
+
+void spool_let_go(struct spool *s)
+{
+	pthread_mutex_unlock(&s->sending);
+}
+
+/* *ret_whole is false for a report that is gone or damaged. */
+static bool read_report(const struct spool *s, int64_t seq, struct buf *ret,
+			bool *ret_whole, struct err *e)
+{
+	OWNED(json) tree = NULL;
+	struct err damage = { 0 };
+	struct path path;
+	bool found = false;
+
+	if (!report_path(s, seq, &path, e) ||
+	    !file_read(path.text, REPORT_MAX, ret, &found, e))
+		return false;
+	*ret_whole = found && ret->len > 0 &&
+		     json_parse((struct view){ (const uint8_t *)ret->at, ret->len },
+				&tree, &damage);
+	return true;
+}
+
+/* The run of whole reports behind those that are lost, so that their numbers have no gap. */
+static bool collect(struct spool *s, struct buf *ret, struct spool_count *count,
+		    struct err *e)
+{
+	for (int64_t seq = s->taken + 1; seq <= s->last; seq++) {
+		CLEANUP(buf_done) struct buf one = { 0 };
+		bool whole = false;
+
+		if (!read_report(s, seq, &one, &whole, e))
+			return false;
+		if ((!whole && count->reports > 0) || count->reports == SPOOL_BATCH)
+			return true;
+		if (!whole) {
+			s->taken = seq;
+			count->lost++;
+			continue;
+		}
+		buf_addf(ret, "%s%s", count->reports > 0 ? "," : "", one.at);
+		count->reports++;
+	}
+	return true;
+}
+
+bool spool_batch(struct spool *s, struct buf *ret, struct spool_count *ret_count,
+		 struct err *e)
+{
+	struct spool_count count = { 0 };
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&s->lock);
 
 	buf_addf(ret, "{\"spool\":\"%s\",\"reports\":[", s->id.text);
-	for (int64_t seq = s->taken + 1; seq <= s->last && count < SPOOL_BATCH; seq++) {
-		struct path path;
-		bool found = false;
-
-		if (!report_path(s, seq, &path, e))
-			return false;
-		if (count > 0)
-			buf_add(ret, ",");
-		if (!file_read(path.text, 4096, ret, &found, e))
-			return err_wrap(e, "report %lld", (long long)seq);
-		if (!found)
-			return err_set(e, ERR_IO, "%s is gone", path.text);
-		first = count == 0 ? seq : first;
-		count++;
-	}
-	buf_addf(ret, "],\"seq\":%lld}", (long long)first);
+	if (!collect(s, ret, &count, e))
+		return false;
+	buf_addf(ret, "],\"seq\":%lld}", (long long)s->taken + 1);
 	if (ret->failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the reports");
 	*ret_count = count;

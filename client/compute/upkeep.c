@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, SLOWEST_S = 30, RENEW_S = 3600, SOON_S = 60 };
+enum { TICK_MS = 1000, SEND_S = 10, SLOWEST_S = 30, RENEW_S = 3600, SOON_S = 60 };
 
 /* What is due when; all in monotonic microseconds. */
 struct plan {
@@ -47,7 +47,7 @@ static void send_reports(struct plan *p)
 
 	if (ticks(a) < p->send_at && broker_last_answer_us(a->broker) <= p->failed_at)
 		return;
-	if (report_flush(a, &answered, &e)) {
+	if (report_flush(a, ticks(a) + SEND_S * US_PER_S, &answered, &e)) {
 		p->pause_us = 0;
 		return;
 	}

@@ -24,14 +24,14 @@ static size_t batch(struct spool *s, int64_t *ret_first)
 	CLEANUP(buf_done) struct buf body = { 0 };
 	OWNED(json) tree = NULL;
 	struct err e = { 0 };
-	size_t count = 0;
+	struct spool_count count = { 0 };
 
 	*ret_first = 0;
 	if (!spool_batch(s, &body, &count, &e) ||
 	    !json_parse((struct view){ (const uint8_t *)body.at, body.len }, &tree, &e) ||
 	    !json_get_integer(tree, "seq", ret_first))
 		return 0;
-	return json_count(tree, "reports") == count ? count : 0;
+	return json_count(tree, "reports") == count.reports ? count.reports : 0;
 }
 
 static void test_many(const char *dir)
@@ -63,11 +63,63 @@ static void test_again(const char *dir)
 	      spool_taken(s, 7, &e) && spool_waiting(s) == 50);
 }
 
+static bool damage(const char *dir, int64_t seq, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	if (!text_format(path, sizeof(path), "%s/spool/%020lld.json", dir,
+			 (long long)seq))
+		return false;
+	if (text == NULL)
+		return remove(path) == 0;
+	f = fopen(path, "w");
+	if (f == NULL)
+		return false;
+	fputs(text, f);
+	return fclose(f) == 0;
+}
+
+/* 101 to 150 wait. */
+static void test_damage(const char *dir)
+{
+	OWNED(spool) s = NULL;
+	struct err e = { 0 };
+	int64_t first;
+
+	if (!check("a spool opens once more", spool_open(dir, &s, &e)) ||
+	    !check("three reports are lost", damage(dir, 101, "{\"kin") &&
+						     damage(dir, 110, NULL) &&
+						     damage(dir, 150, "")))
+		return;
+	check("those up to a lost one are sent", batch(s, &first) == 8 && first == 102);
+	check("and taken", spool_taken(s, 109, &e));
+	check("the lost one is passed over", batch(s, &first) == 39 && first == 111);
+	check("when none is left nothing waits",
+	      spool_taken(s, 149, &e) && batch(s, &first) == 0 && spool_waiting(s) == 0);
+}
+
+static void test_senders(const char *dir)
+{
+	OWNED(spool) s = NULL;
+	struct err e = { 0 };
+
+	check("somebody sends",
+	      spool_open(dir, &s, &e) && spool_hold(s, INT64_MAX / 2, &e));
+	check("nobody else does meanwhile, nor waits beyond the deadline",
+	      !spool_hold(s, 1, &e) && e.kind == ERR_DEADLINE);
+	spool_let_go(s);
+	check("then the next may", spool_hold(s, 1, &e));
+	spool_let_go(s);
+}
+
 int main(void)
 {
 	CLEANUP(state_dir_done) struct state_dir dir = state_dir_make();
 
 	test_many(dir.path);
 	test_again(dir.path);
+	test_damage(dir.path);
+	test_senders(dir.path);
 	return done();
 }
