@@ -139,14 +139,11 @@ static void accept_until_stopped(struct server *s, const sigset_t *open_mask)
 
 static void wait_for_visits(struct server *s)
 {
-	struct timespec until;
+	int64_t until = clock_monotonic_us(s->agent.clock) + DRAIN_S * US_PER_S;
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&s->lock);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += DRAIN_S;
-	while (s->calls > 0)
-		if (pthread_cond_timedwait(&s->ended, &s->lock, &until) != 0)
-			break;
+	while (s->calls > 0 && hold_wait(&s->ended, &s->lock, until))
+		continue;
 }
 
 /* ---- opening and closing ---- */
@@ -282,7 +279,7 @@ bool agent_serve(const struct config *config, int ready_fd, struct err *e)
 
 	s.agent.wake = -1;
 	pthread_mutex_init(&s.lock, NULL);
-	pthread_cond_init(&s.ended, NULL);
+	hold_cond_init(&s.ended);
 	ok = secret_slab_open(SLAB_BYTES, e) && catch_signals(&open_mask, e) &&
 	     open_and_serve(&s, &open_mask, ready_fd, e);
 	close_parts(&s);

@@ -36,7 +36,7 @@ bool broker_open(const struct config *c, const struct identity *id, struct broke
 		return err_set(e, ERR_NO_MEMORY,
 			       "no memory for the broker's connections");
 	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->freed, NULL);
+	hold_cond_init(&b->freed);
 	memcpy(b->url, c->url, sizeof(b->url));
 	b->ca_file = id->ca_file;
 	b->certificate_file = id->certificate_file;
@@ -86,13 +86,16 @@ static struct seat *free_seat(struct broker *b)
 	return empty;
 }
 
-static struct seat *take_seat(struct broker *b)
+/* NULL when all stay busy: others wait for an answer as well. */
+static struct seat *take_seat(struct broker *b, int64_t wait_ms)
 {
+	int64_t until = clock_monotonic_us(clock_system()) + wait_ms * 1000;
 	struct seat *s;
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&b->lock);
 
 	while ((s = free_seat(b)) == NULL)
-		pthread_cond_wait(&b->freed, &b->lock);
+		if (!hold_wait(&b->freed, &b->lock, until))
+			return NULL;
 	s->busy = true;
 	if (s->client != NULL && s->made != b->round) {
 		http_client_free(s->client);
@@ -132,9 +135,13 @@ static bool decided(int status)
 static bool ask_broker(struct broker *b, const struct http_ask *ask,
 		       struct http_answer *ret, bool *ret_answered, struct err *e)
 {
-	struct seat *s = take_seat(b);
-	bool ok = make_client(b, s, e) && http_client_ask(s->client, ask, ret, e);
+	struct seat *s = take_seat(b, ask->total_ms > 0 ? ask->total_ms : CALL_MS);
+	bool ok;
 
+	*ret_answered = false;
+	if (s == NULL)
+		return err_set(e, ERR_DEADLINE, "too many requests wait for the broker");
+	ok = make_client(b, s, e) && http_client_ask(s->client, ask, ret, e);
 	*ret_answered = decided(ret->status);
 	give_seat(b, s, ret->status != 0);
 	return ok;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hold - a mutex held until the scope ends.
+ * hold - a mutex held until the scope ends, and waiting with a deadline.
  *
  * Gives:   CLEANUP(hold_end) pthread_mutex_t *held = hold(&x->lock);
+ *          conditions whose deadlines are monotonic microseconds.
  */
 #ifndef CLIENT_COMPUTE_HOLD_H
 #define CLIENT_COMPUTE_HOLD_H
@@ -11,15 +12,11 @@
 
 #include <pthread.h>
 
-UNUSED static inline pthread_mutex_t *hold(pthread_mutex_t *m)
-{
-	pthread_mutex_lock(m);
-	return m;
-}
+pthread_mutex_t *hold(pthread_mutex_t *m);
+void hold_end(pthread_mutex_t **m);
 
-UNUSED static inline void hold_end(pthread_mutex_t **m)
-{
-	pthread_mutex_unlock(*m);
-}
+void hold_cond_init(pthread_cond_t *c);
+/* False once until_us has passed; the caller looks at its condition again in any case. */
+bool hold_wait(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_us);
 
 #endif

@@ -2,6 +2,7 @@
 #include "client/compute/libvirt.h"
 
 #include "client/compute/hold.h"
+#include "common/clock.h"
 #include "common/text.h"
 
 #include <libvirt/libvirt.h>
@@ -92,17 +93,11 @@ static void *run_loop(void *ctx)
 /* Waits until the connection is lost, or a moment when there is none. */
 static void wait_for_change(struct libvirt *l, bool connected)
 {
-	struct timespec until;
+	int64_t until = clock_monotonic_us(clock_system()) + RETRY_MS * 1000;
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&l->lock);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += RETRY_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
 	if (!connected && !l->stopping)
-		pthread_cond_timedwait(&l->changed, &l->lock, &until);
+		(void)hold_wait(&l->changed, &l->lock, until);
 	while (connected && !l->lost && !l->stopping)
 		pthread_cond_wait(&l->changed, &l->lock);
 }
@@ -161,17 +156,13 @@ bool libvirt_open(const char *uri, void (*up)(void *ctx), void *ctx, struct libv
 		  struct err *e)
 {
 	struct libvirt *l = calloc(1, sizeof(*l));
-	pthread_condattr_t attr;
 
 	if (l == NULL)
 		return err_set(e, ERR_NO_MEMORY, "no memory for libvirt");
 	l->up = up;
 	l->ctx = ctx;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_cond_init(&l->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	hold_cond_init(&l->changed);
 	virSetErrorFunc(NULL, quiet);
 	if (!text_copy(l->uri, sizeof(l->uri), uri) || virInitialize() < 0 ||
 	    virEventRegisterDefaultImpl() < 0 ||

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@ enum { TURN_MS = 7000, READ_MS = 2000, MARK_S = 30 };
 struct call {
 	struct agent *agent; /* borrowed */
 	struct request ask;
-	pid_t pid;              /* of whoever asks */
+	int fd;                 /* borrowed: whoever asks */
+	pid_t pid;              /* its process */
 	struct json_writer *w;  /* borrowed: inside {"ok":true */
 	struct descriptors fds; /* owned: to be sent along */
 	struct guest guest;     /* as on record when the call began */
@@ -76,6 +78,19 @@ static bool define(struct call *c, const struct secret *value, struct err *e)
 	return false;
 }
 
+/* A hook that has given up cannot use the secret: libvirt has called the start off. */
+static bool is_awaited(struct call *c, struct err *e)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+	struct err second = { 0 };
+
+	if (poll(&p, 1, 0) == 0)
+		return true;
+	if (!release_report_stopped(c->agent, &c->guest, &second))
+		log_err(c->agent->log, LOG_LEVEL_ERROR, "not reported", &second);
+	return err_set(e, ERR_DEADLINE, "whoever asked has gone");
+}
+
 static bool give(struct call *c, const char *purpose, bool pass_unknown, struct err *e)
 {
 	bool was_known = c->found && c->guest.version > 0;
@@ -85,7 +100,7 @@ static bool give(struct call *c, const char *purpose, bool pass_unknown, struct 
 	OWNED(secret) value = NULL;
 
 	if (release_get(c->agent, &r, &c->guest, &value, e))
-		return define(c, value, e);
+		return is_awaited(c, e) && define(c, value, e);
 	if (!pass_unknown || !may_pass(c, &r, was_known, e))
 		return false;
 	err_clear(e);
@@ -163,7 +178,11 @@ static bool op_prepare(struct call *c, struct err *e)
 
 static bool op_deliver(struct call *c, struct err *e)
 {
-	return is_serving(c, e) && is_idle(c, e) && give(c, "start", false, e);
+	if (!is_serving(c, e) || !is_idle(c, e) || !give(c, "start", false, e))
+		return false;
+	/* The start may come when it likes: this attempt is not taken for a lost one. */
+	marks_put(c->agent->asked, &c->ask.instance, "", INT64_MAX);
+	return true;
 }
 
 /* libvirt says only that some saved image is being restored. */
@@ -310,7 +329,8 @@ static bool op_run(struct call *c, struct err *e)
 	OWNED(secret) value = NULL;
 	struct err second = { 0 };
 
-	if (!is_idle(c, e) || !release_get(c->agent, &r, &c->guest, &value, e))
+	if (!is_idle(c, e) || !release_get(c->agent, &r, &c->guest, &value, e) ||
+	    !is_awaited(c, e))
 		return false;
 	if (!fill_pipes(c, value, e)) {
 		(void)!release_report_stopped(c->agent, &c->guest, &second);
@@ -414,7 +434,7 @@ void ops_answer(struct agent *a, int fd)
 {
 	CLEANUP(buf_done) struct buf answer = { 0 };
 	struct json_writer w = { .to = &answer };
-	struct call c = { .agent = a, .w = &w };
+	struct call c = { .agent = a, .w = &w, .fd = fd };
 	struct err e = { 0 };
 	struct err sending = { 0 };
 

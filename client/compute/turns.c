@@ -2,9 +2,9 @@
 #include "client/compute/turns.h"
 
 #include "client/compute/hold.h"
+#include "common/clock.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 struct turns {
 	pthread_mutex_t lock;
@@ -15,15 +15,11 @@ struct turns {
 bool turns_new(struct turns **ret, struct err *e)
 {
 	struct turns *t = calloc(1, sizeof(*t));
-	pthread_condattr_t attr;
 
 	if (t == NULL)
 		return err_set(e, ERR_NO_MEMORY, "no memory for turns");
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->given, &attr);
-	pthread_condattr_destroy(&attr);
+	hold_cond_init(&t->given);
 	*ret = t;
 	return true;
 }
@@ -51,29 +47,15 @@ static struct uuid *place_for(struct turns *t, const struct uuid *instance)
 	return place;
 }
 
-static struct timespec after_ms(int64_t ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
-}
-
 bool turns_take(struct turns *t, const struct uuid *instance, int64_t wait_ms,
 		struct err *e)
 {
-	struct timespec until = after_ms(wait_ms);
+	int64_t until = clock_monotonic_us(clock_system()) + wait_ms * 1000;
 	struct uuid *place;
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&t->lock);
 
 	while ((place = place_for(t, instance)) == NULL)
-		if (pthread_cond_timedwait(&t->given, &t->lock, &until) != 0)
+		if (!hold_wait(&t->given, &t->lock, until))
 			return err_set(e, ERR_DEADLINE, "another request works on %s",
 				       instance->text);
 	*place = *instance;

@@ -9,13 +9,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, SEND_S = 10, SLOWEST_S = 30, RENEW_S = 3600, SOON_S = 60 };
+enum {
+	TICK_MS = 1000,
+	SEND_S = 10,
+	LOOK_S = 300,
+	SETTLED_S = 60,
+	SLOWEST_S = 30,
+	RENEW_S = 3600,
+	SOON_S = 60
+};
 
 /* What is due when; all in monotonic microseconds. */
 struct plan {
 	struct agent *agent;                  /* borrowed */
 	int64_t send_at, pause_us, failed_at; /* of the reports */
 	int64_t renew_at, match_at;
+	int64_t look_at;    /* at guests whose end nobody told */
 	int64_t mended_for; /* the connection to libvirt that was mended last */
 	bool new_boot;
 	bool starter_runs;
@@ -97,14 +106,24 @@ static void start_guests(struct plan *p)
 		free(s);
 }
 
+/* Attempts older than this are looked at; 0: only what `run` left. */
+static int64_t look_since(struct plan *p, int64_t up)
+{
+	if (up != p->mended_for)
+		return up;
+	if (!libvirt_is_up(p->agent->libvirt) || ticks(p->agent) < p->look_at)
+		return 0;
+	p->look_at = ticks(p->agent) + LOOK_S * US_PER_S;
+	return ticks(p->agent) - SETTLED_S * US_PER_S;
+}
+
 static void mend(struct plan *p)
 {
 	struct agent *a = p->agent;
 	int64_t up = a->up_us;
 	struct err e = { 0 };
 
-	/* `run` may end at any time; guests of libvirt only need it after a new connection. */
-	if (!upkeep_mend(a, up != p->mended_for ? up : 0, &e)) {
+	if (!upkeep_mend(a, look_since(p, up), &e)) {
 		if (e.kind != ERR_STARTING_UP && e.kind != ERR_DEADLINE)
 			log_err(a->log, LOG_LEVEL_WARN, "a guest's record was not mended",
 				&e);

@@ -132,6 +132,33 @@ def test_a_broker_that_hangs_does_not_hold_up_the_hook(world):
     guests[0].stop()
 
 
+def test_a_hook_that_was_ended_leaves_no_secret_behind(world):
+    guest = started(world, "deployment")
+    world.no_reports_wait()
+    record = world.client_file(f"guests/{guest.id}.json")
+    xml = world.host.virsh("dumpxml", guest.name).stdout
+    releases = world.audit(guest.id).count(("release", "allowed"))
+    world.broker.send_signal(signal.SIGSTOP)
+    try:
+        with subprocess.Popen(world.host.words("/etc/libvirt/hooks/qemu.d/50-vtpm-client",
+                                               guest.name, "prepare", "begin", "-"),
+                              stdin=subprocess.PIPE, text=True) as hook:
+            hook.stdin.write(xml)
+            hook.stdin.close()
+            bed.until(lambda: '"asked"' in record.read_text(), "the agent asks")
+            world.host.kill("50-vtpm-client")
+            hook.wait(bed.SECONDS)
+    finally:
+        world.broker.send_signal(signal.SIGCONT)
+    bed.until(lambda: '"asked"' not in record.read_text(), "the agent is done with it")
+    world.no_reports_wait()
+    assert world.host.secrets() == []
+    assert world.audit(guest.id).count(("release", "allowed")) == releases + 1
+    until_stopped(world, guest)
+    guest.start()
+    guest.stop()
+
+
 def test_a_lapsed_lease_starts_nothing(world, shifter):
     guest = started(world, "host")
     with broker_down(world), clock(world, shifter, 8 * 86400):
@@ -147,6 +174,19 @@ def test_a_clock_that_was_put_back_starts_nothing(world, shifter):
     with broker_down(world), clock(world, shifter, -86400):
         said = guest.refused()
         assert "clock" in said
+    guest.start()
+    guest.stop()
+
+
+def test_leases_and_the_certificate_are_renewed_in_time(world, shifter):
+    guest = started(world, "host")
+    bed.until(lambda: guest.copy().exists(), "there is a copy")
+    certificate = world.host.disk / "etc/vtpm-client/client.pem"
+    lease, before = guest.copy().read_text(), certificate.read_text()
+    with clock(world, shifter, 61 * 86400):
+        bed.until(lambda: certificate.read_text() != before, "the certificate is renewed")
+        bed.until(lambda: guest.copy().read_text() != lease, "the lease is renewed")
+    world.no_reports_wait()
     guest.start()
     guest.stop()
 
