@@ -71,6 +71,21 @@ def wait(process, seconds, look):
     return f"no end after {seconds} s"
 
 
+def end_session(process):
+    """Ends it as Ctrl-C would, so that it can clean up; then whatever is left of it."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
 def run(command, build, seconds, progress=None):
     """Runs a command in a session of its own, ends what is left of it: (status, text, time).
 
@@ -85,13 +100,11 @@ def run(command, build, seconds, progress=None):
                                        start_new_session=True)
         except OSError as why:
             return str(why), "", 0
-        status = wait(process, seconds,
-                      lambda: progress and [progress(line) for line in seen.readlines()])
         try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+            status = wait(process, seconds,
+                          lambda: progress and [progress(line) for line in seen.readlines()])
+        finally:
+            end_session(process)
         out.seek(0)
         return status, out.read(), time.monotonic() - started
 
@@ -235,6 +248,7 @@ def main():
     parser.add_argument("--builds", type=Path, default=TOP, help="where the build folders are")
     parser.add_argument("suites", nargs="+", choices=sorted(BUILDS_OF), metavar="SUITE")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     total = Count()
     for suite in args.suites:
         ran = 0
