@@ -238,7 +238,8 @@ bool api_host_unfence(struct api *api, struct exchange *x, struct err *e)
 	return host_verb(api, x, &unfencing, e);
 }
 
-/* POST /v1/hosts/{name}/revoke - the name is free again, the key is not. */
+/* POST /v1/hosts/{name}/revoke - the name is free again; the key comes back only with a new
+ * enrolment and a new approval. */
 bool api_host_revoke(struct api *api, struct exchange *x, struct err *e)
 {
 	return host_verb(api, x, &revoking, e);
