@@ -167,6 +167,13 @@ static void pause_ms(int64_t ms)
 	nanosleep(&t, NULL);
 }
 
+static int left_ms(const struct agent *a, int64_t until_us)
+{
+	int64_t left = (until_us - clock_monotonic_us(a->clock)) / 1000;
+
+	return left > 0 ? (int)left : 0;
+}
+
 static bool ask_broker(struct attempt *t, struct err *e)
 {
 	struct agent *a = t->agent;
@@ -179,20 +186,19 @@ static bool ask_broker(struct attempt *t, struct err *e)
 				  .purpose = t->ask->purpose,
 				  .holds_copy = t->has_copy ? t->copy.version : 0 };
 	bool answered = false;
+	int left;
 
-	for (;;) {
-		int64_t left_ms = (until - clock_monotonic_us(a->clock)) / 1000;
-
-		if (left_ms <= 0)
-			break;
+	while ((left = left_ms(a, until)) > 0) {
 		err_clear(e);
-		ask.total_ms = (int)left_ms;
-		if (report_flush(a, until, &answered, e) &&
-		    broker_release(a->broker, &ask, &t->reply, &answered, e))
-			return true;
+		if (report_flush(a, until, &answered, e)) {
+			left = left_ms(a, until);
+			ask.total_ms = left > 0 ? left : 1;
+			if (broker_release(a->broker, &ask, &t->reply, &answered, e))
+				return true;
+		}
 		if (answered || a->stopping)
 			break;
-		pause_ms(left_ms < PAUSE_MS ? left_ms : PAUSE_MS);
+		pause_ms(left < PAUSE_MS ? left : PAUSE_MS);
 	}
 	t->ask->unanswered = !answered;
 	return false;
