@@ -83,6 +83,10 @@ class Story:
         self.guests = {name: Guest(stage, name, ports + 2 + 2 * i)
                        for i, name in enumerate(GUESTS)}
         self.broker = None
+        stage.hints = [f"vtpm-client run --state-dir h1 {guest.id}   # {guest.name}"
+                       for guest in self.guests.values()]
+        stage.hints.append(f"vtpm-brokerd serve --state broker --listen {self.address} "
+                           "--health none &   # the broker, once it was stopped")
 
     def ctl(self, profile, *words, **how):
         return self.stage.run("vtpmctl", "--profile", profile, *words, **how)

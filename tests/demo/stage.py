@@ -95,6 +95,7 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="vtpm-demo-"))
         self.passed = self.failed = self.steps = 0
         self.processes = []
+        self.hints = []  # commands worth a try on what --keep leaves
         self.began = time.monotonic()
         self.env = {"PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                     "HOME": str(self.folder), "LC_ALL": "C.UTF-8",
@@ -167,9 +168,11 @@ class Stage:
 
     def close(self, keep):
         if keep:
-            print(f"\n   Everything still runs. To go on:\n     cd {self.folder}\n"
-                  f"     export PATH={self.folder}/bin:$PATH XDG_CONFIG_HOME={self.folder}/config\n"
-                  f"   To end it:\n     kill {' '.join(str(p.popen.pid) for p in self.processes)}"
+            running = ", ".join(f"{p.popen.pid} ({p.name})" for p in self.processes)
+            print(f"\n   Still running: {running}. To go on:\n     cd {self.folder}\n"
+                  f"     export PATH={self.folder}/bin:$PATH XDG_CONFIG_HOME={self.folder}/config")
+            print("".join(f"     {line}\n" for line in self.hints), end="")
+            print(f"   To end it:\n     kill {' '.join(str(p.popen.pid) for p in self.processes)}"
                   f"\n     rm -r {self.folder}", flush=True)
         else:
             while self.processes:
