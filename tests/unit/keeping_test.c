@@ -251,12 +251,12 @@ static bool add(struct spool *s, const char *kind)
 
 static size_t batch(struct spool *s, struct buf *text)
 {
+	struct spool_count n = { 0 };
 	struct err e = { 0 };
-	size_t n = 0;
 
 	buf_done(text);
 	*text = (struct buf){ 0 };
-	return spool_batch(s, text, &n, &e) ? n : SIZE_MAX;
+	return spool_batch(s, text, &n, &e) ? n.reports : SIZE_MAX;
 }
 
 static void test_spool(const char *dir)
