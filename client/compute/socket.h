@@ -15,7 +15,7 @@
 
 #include <sys/types.h>
 
-enum { SOCKET_LINE_MAX = 256 * 1024, SOCKET_FDS = 3 };
+enum { SOCKET_LINE_MAX = 1024 * 1024, SOCKET_FDS = 3 };
 
 struct descriptors {
 	int at[SOCKET_FDS]; /* owned */
