@@ -78,21 +78,26 @@ void mac_begin(struct mac *m)
 	m->failed = EVP_MAC_init(m->ctx, NULL, 0, NULL) != 1; /* the same key again */
 }
 
+/* OpenSSL does not survive an update of a context whose beginning failed. */
+static void add(struct mac *m, struct view bytes)
+{
+	m->failed = m->failed || EVP_MAC_update(m->ctx, bytes.at, bytes.len) != 1;
+}
+
 static void add_head(struct mac *m, char type, uint64_t value)
 {
 	uint8_t head[9] = { (uint8_t)type };
 
 	for (size_t i = 0; i < 8; i++)
 		head[1 + i] = (uint8_t)(value >> (56 - 8 * i));
-	if (EVP_MAC_update(m->ctx, head, sizeof(head)) != 1)
-		m->failed = true;
+	add(m, (struct view){ head, sizeof(head) });
 }
 
 void mac_add_bytes(struct mac *m, struct view bytes)
 {
 	add_head(m, 'b', bytes.len);
-	if (bytes.len && EVP_MAC_update(m->ctx, bytes.at, bytes.len) != 1)
-		m->failed = true;
+	if (bytes.len)
+		add(m, bytes);
 }
 
 void mac_add_text(struct mac *m, const char *text)
@@ -110,8 +115,8 @@ bool mac_end(struct mac *m, uint8_t ret[MAC_BYTES], struct err *e)
 	uint8_t out[MAC_BYTES];
 	size_t len = 0;
 
-	if (EVP_MAC_final(m->ctx, out, &len, sizeof(out)) != 1 || len != MAC_BYTES ||
-	    m->failed)
+	if (m->failed || EVP_MAC_final(m->ctx, out, &len, sizeof(out)) != 1 ||
+	    len != MAC_BYTES)
 		return evp_failed(e, ERR_INTERNAL, "HMAC-SHA256 failed");
 	memcpy(ret, out, sizeof(out));
 	return true;

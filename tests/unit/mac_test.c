@@ -4,9 +4,34 @@
 #include "common/text.h"
 #include "tests/unit/check.h"
 
+#include <openssl/crypto.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* OpenSSL's allocations: the one that counts this down to 0 fails; below 0 none does. */
+static _Atomic long fails_in = -1;
+
+static bool fails(void)
+{
+	return fails_in >= 0 && fails_in-- == 0;
+}
+
+static void *take(size_t n, UNUSED const char *file, UNUSED int line)
+{
+	return fails() ? NULL : malloc(n);
+}
+
+static void *take_more(void *p, size_t n, UNUSED const char *file, UNUSED int line)
+{
+	return fails() ? NULL : realloc(p, n);
+}
+
+static void give_back(void *p, UNUSED const char *file, UNUSED int line)
+{
+	free(p);
+}
 
 static struct mac_key *new_key(uint8_t byte)
 {
@@ -122,8 +147,35 @@ static void test_threads(struct mac_key *key)
 	check("four threads share a key, each with a MAC of its own", ok);
 }
 
+/* Every allocation of one MAC fails in turn: no crash, no wrong MAC, and the next is right. */
+static void test_memory(struct mac *m)
+{
+	uint8_t want[MAC_BYTES], got[MAC_BYTES] = { 0 };
+	struct err e = { 0 };
+	bool right = true;
+	int failed = 0;
+
+	add_row(m, "host", "h1", 1);
+	right = mac_end(m, want, &e);
+	for (long n = 0; n < 50; n++) {
+		bool ended;
+
+		fails_in = n;
+		add_row(m, "host", "h1", 1);
+		ended = mac_end(m, got, &e);
+		fails_in = -1;
+		failed += !ended;
+		right = right && (!ended || mac_equal(want, got));
+		add_row(m, "host", "h1", 1);
+		right = right && mac_end(m, got, &e) && mac_equal(want, got);
+	}
+	check("without memory a MAC fails, and the next one is right", right);
+	check("some of them did fail", failed > 0);
+}
+
 int main(void)
 {
+	int hooked = CRYPTO_set_mem_functions(take, take_more, give_back);
 	OWNED(mac_key) one = new_key(1);
 	OWNED(mac_key) two = new_key(2);
 	OWNED(mac) m = NULL;
@@ -132,7 +184,9 @@ int main(void)
 
 	if (check("keys are set up",
 		  one && two && mac_new(one, &m, &e) && mac_new(two, &other, &e))) {
+		check("OpenSSL asks for memory here", hooked == 1);
 		test_form(m);
+		test_memory(m);
 		test_fields(m, other);
 		test_threads(one);
 	}
