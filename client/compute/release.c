@@ -395,7 +395,8 @@ static bool ask_and_take(struct attempt *t, struct secret **ret, struct err *e)
 		}
 		*e = why;
 	}
-	if (!released && !t->ask->unanswered && t->has_copy && ends_copy(e->kind))
+	/* Also one that could not be read. */
+	if (!released && !t->ask->unanswered && ends_copy(e->kind))
 		erase_copy(t);
 	end_attempt(t, released || t->ask->unanswered);
 	return false;

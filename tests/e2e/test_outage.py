@@ -202,6 +202,13 @@ def test_a_copy_that_was_touched_starts_nothing(world):
     guest.stop()
 
 
+def test_a_copy_that_cannot_be_read_goes_with_a_refusal(world):
+    guest = started(world, "host")
+    guest.copy().write_text("{")
+    assert "vtpmctl permit" in guest.refused()
+    assert not guest.copy().exists()
+
+
 def test_a_fenced_host_loses_its_copy(world):
     guest = started(world, "host", fresh=True)
     world.ctl("host-admin", "host", "fence", "h1")
