@@ -177,6 +177,10 @@ static bool fill_text(const struct filling *f)
 
 	if (!text)
 		return wrong_type(f, "a string");
+	if (field->min == field->max && len != field->min)
+		return err_field(f->e, ERR_BAD_VALUE, field->name,
+				 "%s must have %" PRId64 " bytes", field->name,
+				 field->min);
 	if (len < field->min || len > field->max || (uint64_t)len >= field->size)
 		return err_field(f->e, ERR_BAD_VALUE, field->name,
 				 "%s must have %" PRId64 " to %" PRId64 " bytes",

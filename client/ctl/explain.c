@@ -27,8 +27,10 @@ static bool print_facts(struct ctl *ctl, const struct json *j, struct err *e)
 	return table_print(&t, ctl->out, e);
 }
 
-static void add_change(const struct ctl *ctl, struct table *t, const struct json *fact)
+static void add_change(const struct ctl *ctl, struct table *t, const char *host,
+		       const struct json *fact)
 {
+	const struct hint about = { host, ctl_option(ctl, "purpose") };
 	CLEANUP(buf_done) struct buf next = { 0 };
 	const char *change = json_get_text(fact, "change");
 	bool decides = false;
@@ -36,7 +38,7 @@ static void add_change(const struct ctl *ctl, struct table *t, const struct json
 	if (!change || !change[0] || !json_get_boolean(fact, "decides", &decides) ||
 	    !decides)
 		return;
-	hint_next(ctl, change, ctl_option(ctl, "purpose"), &next);
+	hint_next(ctl, change, about, &next);
 	table_fact(t, "next:", next.at);
 }
 
@@ -53,7 +55,7 @@ static bool print_verdict(struct ctl *ctl, const struct json *j, struct err *e)
 		table_fact(&t, "because:", says);
 	show_text(&t, "reason:", j, "reason");
 	for (size_t i = 0; i < json_count(j, "facts"); i++)
-		add_change(ctl, &t, json_item(j, "facts", i));
+		add_change(ctl, &t, json_get_text(j, "host"), json_item(j, "facts", i));
 	return table_print(&t, ctl->out, e);
 }
 

@@ -23,23 +23,24 @@ static bool is_permit(const char *next)
 	       strcmp(next + len - (sizeof ends - 1), ends) == 0;
 }
 
-void hint_next(const struct ctl *ctl, const char *next, const char *purpose,
-	       struct buf *to)
+void hint_next(const struct ctl *ctl, const char *next, struct hint about, struct buf *to)
 {
 	const char *id = instance_of(ctl);
 	const bool permit = is_permit(next);
 
 	while (*next) {
-		size_t len = strcspn(next, " ");
+		size_t len = strcspn(next, " ,");
 
 		if (id && len == 2 && strncmp(next, "ID", 2) == 0)
 			buf_add(to, id);
+		else if (about.host && len == 4 && strncmp(next, "NAME", 4) == 0)
+			buf_add_printable(to, about.host);
 		else
 			buf_addf(to, "%.*s", (int)len, next);
 		next += len;
-		for (; *next == ' '; next++)
-			buf_add(to, " ");
+		for (; *next == ' ' || *next == ','; next++)
+			buf_addf(to, "%c", *next);
 	}
-	if (permit && purpose && strcmp(purpose, "start") != 0)
-		buf_addf(to, " --purpose %s", purpose);
+	if (permit && about.purpose && strcmp(about.purpose, "start") != 0)
+		buf_addf(to, " --purpose %s", about.purpose);
 }

@@ -2,8 +2,8 @@
 /*
  * hint - what to do next, as a command that can be typed.
  *
- * Gives:   a next step with "ID" replaced by the instance that this run named, and the purpose
- *          added to a permit for another than start.
+ * Gives:   a next step with "ID" replaced by the instance that this run named, "NAME" by the
+ *          host that it is about, and the purpose added to a permit for another than start.
  * Threads: one.
  */
 #ifndef CLIENT_CTL_HINT_H
@@ -11,8 +11,12 @@
 
 #include "client/ctl/ctl.h"
 
-/* purpose may be NULL: start. */
-void hint_next(const struct ctl *ctl, const char *next, const char *purpose,
+/* What a next step is about; either may be NULL: an unknown host, start. */
+struct hint {
+	const char *host, *purpose;
+};
+
+void hint_next(const struct ctl *ctl, const char *next, struct hint about,
 	       struct buf *to);
 
 #endif

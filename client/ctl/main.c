@@ -42,7 +42,7 @@ static void say_next(const struct ctl *ctl, enum err_kind kind, const char *next
 	else if (kind == ERR_CONFIG)
 		buf_add(&hint, "see FILES in vtpmctl(1), --config and --profile");
 	else
-		hint_next(ctl, next, NULL, &hint);
+		hint_next(ctl, next, (struct hint){ NULL, NULL }, &hint);
 	if (hint.at && hint.len > 0)
 		fprintf(stderr, "next: %s\n", hint.at);
 }

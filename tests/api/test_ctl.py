@@ -397,6 +397,12 @@ def test_host_is_let_in_and_shut_out(ctl, tmp_path):
     ctl.refused("host-admin", "host", "approve", name, status=2, says="--fingerprint")
     assert ctl.facts("host-admin", "host", "approve", name, "--fingerprint",
                      host.fingerprint)["state"] == "approved"
+    ctl.refused("host-admin", "host", "approve", name, "--fingerprint", "00", status=2,
+                says="fingerprint must have 64 bytes")
+    guest = ctl.create(name_of("g"))
+    ctl.run("operator", "instance", "place", guest, name)
+    ctl.run("host-admin", "host", "fence", name)
+    assert f"vtpmctl host unfence {name}, once" in ctl.text("owner", "explain", guest)
     for verb, state in (("fence", "fenced"), ("unfence", "approved"), ("revoke", "revoked")):
         assert ctl.json("host-admin", "host", verb, name)["state"] == state
     line = next(row for row in ctl.text("auditor", "host", "list").splitlines() if name in row)

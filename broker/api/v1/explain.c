@@ -109,7 +109,7 @@ static void write_pending(struct json_writer *w, const struct explain *s)
 	struct fact f = { .name = "host_approved",
 			  .says = "the host waits for approval",
 			  .decides = true,
-			  .change = "the host-admin: vtpmctl host approve" };
+			  .change = "the host-admin: vtpmctl host approve NAME" };
 
 	if (is_pending(s))
 		write_fact(w, &f);
