@@ -6,6 +6,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 build=$1
 bad=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 
 complain() {
 	printf '%s\n' "$*"
@@ -32,13 +34,14 @@ for row in broker/daemon/vtpm-brokerd:doc/vtpm-brokerd.8 client/compute/vtpm-cli
 	client/ctl/vtpmctl:doc/vtpmctl.1; do
 	program=$build/${row%%:*}
 	page=${row#*:}
-	[ -f "$page" ] || { complain "$page is missing" && continue; }
-	for option in $(help_of "$program" | options); do
-		options <"$page" | grep -qxe "$option" || complain "$page does not tell of $option"
+	help_of "$program" | options >"$tmp/known"
+	options <"$page" >"$tmp/told"
+	[ -s "$tmp/known" ] || complain "$program --help names no option"
+	for option in $(comm -23 "$tmp/known" "$tmp/told"); do
+		complain "$page does not tell of $option"
 	done
-	for option in $(options <"$page"); do
-		help_of "$program" | options | grep -qxe "$option" ||
-			complain "${program##*/} does not know $option, of which $page tells"
+	for option in $(comm -13 "$tmp/known" "$tmp/told"); do
+		complain "${program##*/} does not know $option, of which $page tells"
 	done
 done
 
