@@ -16,7 +16,7 @@
 
 #include <pthread.h>
 
-enum { LOG_LONG = 1000, LOG_TOO_LONG = 16384 }; /* pages of 4 KiB */
+enum { LOG_LONG = 2048, LOG_TOO_LONG = 16384 }; /* pages of 4 KiB */
 
 struct checkpoint;
 

@@ -15,6 +15,7 @@ struct writer {
 	struct mac *row, *audit;       /* owned */
 	struct checkpoint *checkpoint; /* owned */
 	int64_t log_limit;             /* pages at which to make the log start anew */
+	int64_t log_next;              /* pages at which to have it moved next */
 	const struct clock *clock;     /* borrowed */
 	char *path;                    /* owned */
 	int64_t margin_bytes;
@@ -73,16 +74,30 @@ static void writer_tell(struct change *first)
 	}
 }
 
-/* The thread beside moves the log. Should it fall behind, or a full disk want the log to be
- * used anew from its front, the writer does the rest, waiting for readers but a moment. */
+/* The thread beside moves the log, a stretch at a time: a page written often is moved once.
+ * Near the limit it hurries, so that little is left for a commit to wait for. */
+static void writer_move_log(struct writer *w, int64_t pages)
+{
+	bool anew = pages + LOG_LONG < w->log_next;
+	bool hurries = pages >= w->log_limit - LOG_LONG / 2;
+
+	if (anew)
+		w->log_next = LOG_LONG;
+	if (pages < w->log_next && !hurries)
+		return;
+	w->log_next = pages + LOG_LONG;
+	checkpoint_poke(w->checkpoint);
+}
+
+/* Should that thread fall behind, or a full disk want the log to be used anew from its front,
+ * the writer does the rest, waiting for readers but a moment. */
 static void writer_trim_log(struct writer *w, bool committed)
 {
 	int64_t pages = db_log_pages(w->db);
 	struct err e;
 
 	if (committed && pages < w->log_limit) {
-		if (pages > LOG_LONG)
-			checkpoint_poke(w->checkpoint);
+		writer_move_log(w, pages);
 		return;
 	}
 	if (db_checkpoint(w->db, true, &e))
@@ -158,6 +173,7 @@ bool writer_start(const struct store_options *o, const char *name, struct writer
 	pthread_cond_init(&w->work, NULL);
 	w->end = &w->first;
 	w->log_limit = LOG_TOO_LONG;
+	w->log_next = LOG_LONG;
 	w->clock = o->clock;
 	w->margin_bytes = o->margin_bytes;
 	if (!writer_open(w, o, name, e)) {

@@ -5,7 +5,7 @@
 #include "tests/unit/store_bed.h"
 #include <sys/stat.h>
 
-enum { COMMITS = 6, POWER_COMMITS = 200 };
+enum { COMMITS = 6, POWER_COMMITS = 500 };
 
 /* The faults are ours; the disk's own slowness only costs time. */
 static void up(struct bed *b)
