@@ -38,30 +38,27 @@ static bool guard_holds(struct batch *b, const struct change_entry *entry,
 	return true;
 }
 
-/* The row to be replaced has to verify, or writing a new MAC would launder it. */
-static bool old_row_holds(struct batch *b, const struct change_entry *entry,
-			  bool *ret_stale, struct err *e)
+static bool placement_stays(const struct change_entry *entry, const union row *old)
 {
-	union row old;
+	const struct placement_row *now = entry->row;
 
-	memcpy(&old, entry->row, entry->spec->key_size);
-	if (!row_get(b->db, entry->spec, b->row, &old, e))
-		return false;
-	*ret_stale = old.head.generation != generation_of(entry);
-	return true;
+	return entry->spec == table_spec(TABLE_PLACEMENT) &&
+	       strcmp(old->placement.host, now->host) == 0;
 }
 
-static bool row_write(struct batch *b, const struct change_entry *entry, bool *ret_stale,
-		      struct err *e)
+static bool row_write(struct batch *b, const struct change_entry *entry, enum statement s,
+		      bool *ret_stale, struct err *e)
 {
-	const struct table_spec *s = entry->spec;
 	int64_t generation = generation_of(entry), changed;
 	struct row_head head = { .generation = generation + 1 };
-	QUERY(q, b->db, generation == 0 ? s->insert : s->update);
+	QUERY(q, b->db, s);
 
-	if (!row_seal(s, entry->row, b->row, &head, e))
+	if (!row_seal(entry->spec, entry->row, b->row, &head, e))
 		return false;
-	row_bind(&q, s, entry->row, &head);
+	row_bind(&q, entry->spec, s == SQL_PLACEMENT_STAY ? PLACEMENT_SETTLED : 0,
+		 entry->row, &head);
+	if (s == SQL_PLACEMENT_STAY)
+		row_bind_key(&q, entry->spec, entry->row);
 	if (generation != 0)
 		query_integer(&q, generation);
 	if (!query_change(&q, &changed, e))
@@ -70,16 +67,24 @@ static bool row_write(struct batch *b, const struct change_entry *entry, bool *r
 	return true;
 }
 
+/* The row to be replaced has to verify, or writing a new MAC would launder it. */
 static bool row_put(struct batch *b, const struct change_entry *entry, bool *ret_stale,
 		    struct err *e)
 {
-	if (generation_of(entry) != 0) {
-		if (!old_row_holds(b, entry, ret_stale, e))
-			return false;
-		if (*ret_stale)
-			return true;
-	}
-	return row_write(b, entry, ret_stale, e);
+	const struct table_spec *s = entry->spec;
+	union row old;
+
+	if (generation_of(entry) == 0)
+		return row_write(b, entry, s->insert, ret_stale, e);
+	memcpy(&old, entry->row, s->key_size);
+	if (!row_get(b->db, s, b->row, &old, e))
+		return false;
+	*ret_stale = old.head.generation != generation_of(entry);
+	if (*ret_stale)
+		return true;
+	return row_write(b, entry,
+			 placement_stays(entry, &old) ? SQL_PLACEMENT_STAY : s->update,
+			 ret_stale, e);
 }
 
 static bool entries_apply(struct batch *b, const struct change *c, bool puts,

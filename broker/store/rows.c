@@ -146,10 +146,13 @@ void row_bind_key(struct query *q, const struct table_spec *s, const void *row)
 	columns_bind(q, (struct columns){ s->columns.at, s->keys }, row);
 }
 
-void row_bind(struct query *q, const struct table_spec *s, const void *row,
-	      const struct row_head *head)
+void row_bind(struct query *q, const struct table_spec *s, size_t settled,
+	      const void *row, const struct row_head *head)
 {
-	columns_bind(q, s->columns, row);
+	columns_bind(q,
+		     (struct columns){ s->columns.at + settled,
+				       s->columns.count - settled },
+		     row);
 	query_integer(q, head->generation);
 	query_bytes(q, (struct view){ head->mac, sizeof(head->mac) });
 }

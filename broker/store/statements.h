@@ -21,7 +21,8 @@
 /* clang-format off */
 #define P5 "$1, $2, $3, $4, $5"
 #define P6 P5 ", $6"
-#define P8 P6 ", $7, $8"
+#define P7 P6 ", $7"
+#define P8 P7 ", $8"
 #define P9 P8 ", $9"
 #define P10 P9 ", $10"
 #define P13 P10 ", $11, $12, $13"
@@ -110,7 +111,12 @@
 	X(READ, AUDITS_OF_BACK, "SELECT " AUDIT_SQL " FROM audit WHERE instance = $1" \
 		" AND seq < $2 ORDER BY seq DESC LIMIT $3")
 
+/* A placement whose host stays, as at each release: neither key nor index is written. */
+#define PLACEMENT_SETTLED 2 /* so many columns come before */
 #define OTHER_STATEMENTS(X) \
+	X(WRITE, PLACEMENT_STAY, "UPDATE placement SET (epoch, placed_us, attempt, stopped," \
+		" off_until_us, generation, mac) = (" P7 ") WHERE instance = $8" \
+		" AND generation = $9") \
 	X(READ, KEY_GET, "SELECT value FROM key WHERE name = $1") \
 	X(WRITE, KEY_PUT, "INSERT INTO key (name, value) VALUES ($1, $2)" \
 		" ON CONFLICT (name) DO UPDATE SET value = excluded.value") \

@@ -60,9 +60,9 @@ void row_bind_key(struct query *q, const struct table_spec *s, const void *row);
 /* The MAC over table, key, all fields and ret->generation. */
 MUST_CHECK bool row_seal(const struct table_spec *s, const void *row, struct mac *m,
 			 struct row_head *ret, struct err *e);
-/* All columns, then generation and MAC, which are borrowed as the row is. */
-void row_bind(struct query *q, const struct table_spec *s, const void *row,
-	      const struct row_head *head);
+/* All columns but the first `settled`, generation and MAC, which are borrowed as the row is. */
+void row_bind(struct query *q, const struct table_spec *s, size_t settled,
+	      const void *row, const struct row_head *head);
 /* The present row of q, verified. */
 MUST_CHECK bool row_read(struct query *q, const struct table_spec *s, struct mac *m,
 			 void *ret, struct err *e);
