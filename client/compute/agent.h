@@ -38,7 +38,8 @@ struct agent {
 	_Atomic int64_t
 		up_us; /* when the present connection to libvirt began; 0: none yet */
 	atomic_bool stopping;
-	atomic_int wake; /* an eventfd that upkeep sleeps on */
+	atomic_bool runs_changed; /* `run` began what upkeep has not seen yet */
+	atomic_int wake;          /* an eventfd that upkeep sleeps on */
 };
 
 MUST_CHECK bool agent_serve(const struct config *config, int ready_fd, struct err *e);

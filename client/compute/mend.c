@@ -119,43 +119,58 @@ static bool look_at_libvirt(struct agent *a, const struct guest *g,
 	       err_set(e, ERR_STARTING_UP, "%s is just starting", g->instance.text);
 }
 
-static bool mend_guest(struct agent *a, const struct guest *g, int64_t since_us,
-		       struct err *e)
+/* One walk over the records. */
+struct walk {
+	struct agent *agent; /* borrowed */
+	int64_t since_us;
+	struct processes *runs; /* borrowed */
+};
+
+static bool mend_run(struct walk *w, const struct guest *g, struct err *e)
 {
+	if (!process_lives(g->run_pid, g->run_since))
+		return settle_in_turn(w->agent, g, LIBVIRT_OFF, e);
+	processes_add(w->runs, (struct process){ g->run_pid, g->run_since });
+	return true;
+}
+
+static bool mend_guest(struct walk *w, const struct guest *g, struct err *e)
+{
+	struct agent *a = w->agent;
 	enum libvirt_guest now = LIBVIRT_OFF;
 	int64_t asked_us = 0;
 
-	if (is_over(g) || process_lives(g->run_pid, g->run_since))
+	if (is_over(g))
 		return true;
 	if (g->run_pid != 0)
-		return settle_in_turn(a, g, now, e);
-	if (a->libvirt == NULL || since_us == 0)
+		return mend_run(w, g, e);
+	if (a->libvirt == NULL || w->since_us == 0)
 		return true;
 	/* Younger than the connection: its hook calls are still to come. */
-	if (marks_get(a->asked, &g->instance, NULL, &asked_us) && asked_us >= since_us)
+	if (marks_get(a->asked, &g->instance, NULL, &asked_us) && asked_us >= w->since_us)
 		return true;
 	return look_at_libvirt(a, g, &now, e) && settle_in_turn(a, g, now, e);
 }
 
-static bool mend_one(struct agent *a, const struct uuid *id, int64_t since_us,
-		     struct err *e)
+static bool mend_one(struct walk *w, const struct uuid *id, struct err *e)
 {
 	struct guest g;
 	bool found = false;
 
-	return guest_load(agent_state_dir(a), id, &g, &found, e) &&
-	       (!found || mend_guest(a, &g, since_us, e));
+	return guest_load(agent_state_dir(w->agent), id, &g, &found, e) &&
+	       (!found || mend_guest(w, &g, e));
 }
 
-bool upkeep_mend(struct agent *a, int64_t since_us, struct err *e)
+bool upkeep_mend(struct agent *a, int64_t since_us, struct processes *runs, struct err *e)
 {
 	CLEANUP(ids_done) struct ids guests = { 0 };
+	struct walk w = { a, since_us, runs };
 	bool all = list_guests(a, &guests, e);
 
 	for (size_t i = 0; i < guests.n; i++) {
 		struct err one = { 0 };
 
-		if (mend_one(a, &guests.at[i], since_us, &one))
+		if (mend_one(&w, &guests.at[i], &one))
 			continue;
 		all = false;
 		*e = one;
@@ -163,9 +178,19 @@ bool upkeep_mend(struct agent *a, int64_t since_us, struct err *e)
 	return all;
 }
 
-/* ---- copies of guests that went elsewhere ---- */
+/* ---- guests that went elsewhere ---- */
 
-static bool erase_in_turn(struct agent *a, const struct uuid *id, struct err *e)
+/* Of a guest that comes back the broker tells all that is in its record. */
+static bool remove_record(struct agent *a, const struct guest *g, struct err *e)
+{
+	if (!is_over(g) || spool_waiting(a->spool) > 0)
+		return true;
+	log_event(a->log, LOG_LEVEL_INFO, "record removed", "instance", g->instance.text,
+		  NULL);
+	return guest_remove(agent_state_dir(a), &g->instance, e);
+}
+
+static bool let_go_in_turn(struct agent *a, const struct uuid *id, struct err *e)
 {
 	struct guest g;
 	bool found = false;
@@ -174,7 +199,7 @@ static bool erase_in_turn(struct agent *a, const struct uuid *id, struct err *e)
 	if (!turns_take(a->turns, id, TURN_MS, e))
 		return false;
 	ok = guest_load(agent_state_dir(a), id, &g, &found, e) &&
-	     release_erase_copy(a, &g, e);
+	     release_erase_copy(a, &g, e) && (!found || remove_record(a, &g, e));
 	turns_give(a->turns, id);
 	return ok;
 }
@@ -192,7 +217,7 @@ bool upkeep_match_placements(struct agent *a, struct err *e)
 		return err_set(e, ERR_NO_MEMORY, "no memory for the list of placements");
 	for (size_t i = 0; i < guests.n; i++)
 		if (!ids_has(&placed, &guests.at[i]) &&
-		    !erase_in_turn(a, &guests.at[i], e))
+		    !let_go_in_turn(a, &guests.at[i], e))
 			return false;
 	return true;
 }

@@ -4,6 +4,7 @@
 #include "client/compute/files.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,4 +52,30 @@ int64_t process_since(int64_t pid)
 bool process_lives(int64_t pid, int64_t since)
 {
 	return since != 0 && process_since(pid) == since;
+}
+
+void processes_add(struct processes *l, struct process p)
+{
+	struct process *grown = reallocarray(l->at, l->n + 1, sizeof(*grown));
+
+	if (grown == NULL) {
+		l->failed = true;
+		return;
+	}
+	l->at = grown;
+	l->at[l->n++] = p;
+}
+
+bool processes_live(const struct processes *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!process_lives(l->at[i].pid, l->at[i].since))
+			return false;
+	return !l->failed;
+}
+
+void processes_done(struct processes *l)
+{
+	free(l->at);
+	*l = (struct processes){ 0 };
 }

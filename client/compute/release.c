@@ -127,7 +127,11 @@ static bool record_attempt(struct attempt *t, struct err *e)
 	g->run_pid = t->ask->run_pid;
 	g->run_since = t->ask->run_since;
 	marks_put(t->agent->asked, &g->instance, "", clock_monotonic_us(t->agent->clock));
-	return guest_save(agent_state_dir(t->agent), g, e);
+	if (!guest_save(agent_state_dir(t->agent), g, e))
+		return false;
+	if (g->run_pid != 0)
+		t->agent->runs_changed = true;
+	return true;
 }
 
 /* The attempt leads nowhere. Where the broker may have released to it, it hears so. */

@@ -24,8 +24,10 @@ struct plan {
 	struct agent *agent;                  /* borrowed */
 	int64_t send_at, pause_us, failed_at; /* of the reports */
 	int64_t renew_at, match_at;
-	int64_t look_at;    /* at guests whose end nobody told */
-	int64_t mended_for; /* the connection to libvirt that was mended last */
+	int64_t look_at;       /* at guests whose end nobody told */
+	int64_t mended_for;    /* the connection to libvirt that was mended last */
+	bool mend_again;       /* not all was dealt with */
+	struct processes runs; /* owned: those that lived when it was mended last */
 	bool new_boot;
 	bool starter_runs;
 	pthread_t starter;
@@ -117,13 +119,24 @@ static int64_t look_since(struct plan *p, int64_t up)
 	return ticks(p->agent) - SETTLED_S * US_PER_S;
 }
 
+static bool is_mending_due(struct plan *p, int64_t since_us)
+{
+	return atomic_exchange(&p->agent->runs_changed, false) || p->mend_again ||
+	       since_us != 0 || !processes_live(&p->runs);
+}
+
 static void mend(struct plan *p)
 {
 	struct agent *a = p->agent;
 	int64_t up = a->up_us;
+	int64_t since_us = look_since(p, up);
 	struct err e = { 0 };
 
-	if (!upkeep_mend(a, look_since(p, up), &e)) {
+	if (!is_mending_due(p, since_us))
+		return;
+	processes_done(&p->runs);
+	p->mend_again = !upkeep_mend(a, since_us, &p->runs, &e);
+	if (p->mend_again) {
 		if (e.kind != ERR_STARTING_UP && e.kind != ERR_DEADLINE)
 			log_err(a->log, LOG_LEVEL_WARN, "a guest's record was not mended",
 				&e);
@@ -157,7 +170,7 @@ static void renew(struct plan *p)
 
 void *upkeep_run(void *agent)
 {
-	struct plan p = { .agent = agent };
+	struct plan p = { .agent = agent, .mend_again = true };
 	struct agent *a = agent;
 	struct err e = { 0 };
 
@@ -171,5 +184,6 @@ void *upkeep_run(void *agent)
 		rest(a);
 	}
 	end_starter(&p);
+	processes_done(&p.runs);
 	return NULL;
 }

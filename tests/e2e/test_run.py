@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`vtpm-client run`: a TPM without libvirt, and without root."""
+import json
 import os
 import signal
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,50 @@ def test_a_run_that_ends_while_the_agent_is_away_is_reported_later(world):
     assert "no agent answers" in tpm.refused()
     world.start_agent()
     bed.until(lambda: not tpm.guest.show()["placement"]["running"], "it was reported stopped")
+
+
+def write_record(world, phase="", pid=0, since=0):
+    """Of a guest that ran here and that the broker does not place here."""
+    record = {"instance": bed.new_id(), "secret": bed.new_id(), "version": 1, "epoch": 1,
+              "security": "deployment", "state": "expected", "attempt": bed.new_id(),
+              "phase": phase, "run_pid": pid, "run_since": since}
+    path = world.client_file(f"guests/{record['instance']}.json")
+    path.write_text(json.dumps(record))
+    return path
+
+
+def is_at_rest(pid, reads=300):
+    """It reads less than that in two seconds."""
+    def count():
+        io = Path(f"/proc/{pid}/io").read_text()
+        return int(io.split("syscr:")[1].split()[0])
+    before = count()
+    time.sleep(2)
+    return count() - before < reads
+
+
+def test_records_are_read_when_something_is_due_and_go_with_the_guest(world):
+    tpm = Tpm(world.guest("deployment")).start()
+    tpm.guest.became("expected")
+    world.kill_agent("TERM")
+    world.stop_broker()
+    since = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+    lives = write_record(world, "started", os.getpid(), since)
+    gone = [write_record(world) for _ in range(1000)]
+    world.start_agent()
+    try:
+        bed.until(lambda: is_at_rest(world.agent.pid), "nothing is read while nothing is due")
+        assert all(path.exists() for path in gone)
+    finally:
+        world.start_broker()
+    world.kill_agent("TERM")
+    world.start_agent()
+    bed.until(lambda: not any(path.exists() for path in gone), "their records are removed")
+    assert lives.exists() and world.client_file(f"guests/{tpm.guest.id}.json").exists()
+    lives.unlink()
+    # What was watched meanwhile is still seen to end.
+    tpm.process.kill()
+    bed.until(lambda: not tpm.guest.show()["placement"]["running"], "the agent reports it")
 
 
 def test_status_shows_what_there_is(world):
