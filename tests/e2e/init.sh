@@ -15,6 +15,12 @@ done
 while read -r place; do
 	mount --bind "$disk/$place" "/$place"
 done <"$disk/places"
+# TCG everywhere alike; and libvirtd asks QEMU anew at every step while it and QEMU do not agree
+# on whether KVM can be had.
+if [ -e /dev/kvm ]; then
+	install -m 0 /dev/null "$disk/no-kvm"
+	mount --bind "$disk/no-kvm" /dev/kvm
+fi
 hostname "$2"
 ip link set lo up
 touch "$disk/booted"

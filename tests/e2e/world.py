@@ -87,7 +87,7 @@ class Host(Machine):
         with open(etc / "libvirtd.conf", "a") as conf:
             conf.write(f'host_uuid = "{new_id()}"\nauth_unix_rw = "none"\n')
         with open(etc / "qemu.conf", "a") as conf:
-            conf.write("cgroup_controllers = []\n")
+            conf.write("cgroup_controllers = []\nnamespaces = []\n")
 
     def up(self):
         (self.disk / "booted").unlink(missing_ok=True)
