@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LINES = 2048, AT_ONCE = 32 };
+enum { NS_PER_S = 1000 * 1000 * 1000 };
+enum { LINES = 2048, HALF = LINES / 2, AT_ONCE = 32, NAP_NS = 20 * 1000 * 1000 };
 
 struct journal {
 	pthread_mutex_t lock;
@@ -63,6 +64,23 @@ static void write_out(struct journal *j)
 	pthread_mutex_lock(&j->lock);
 }
 
+/* Under load the lines are left to gather: a wake for each costs more than to write it. The
+ * lock is held. */
+static void nap(struct journal *j)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += NAP_NS;
+	if (until.tv_nsec >= NS_PER_S) {
+		until.tv_nsec -= NS_PER_S;
+		until.tv_sec++;
+	}
+	while (!j->stopping && j->added - j->written < HALF &&
+	       pthread_cond_timedwait(&j->filled, &j->lock, &until) == 0)
+		;
+}
+
 static void *journal_run(void *arg)
 {
 	struct journal *j = arg;
@@ -73,7 +91,8 @@ static void *journal_run(void *arg)
 	pthread_mutex_lock(&j->lock);
 	while (!j->stopping || j->written < j->added) {
 		if (!j->stopping && j->written == j->added)
-			pthread_cond_timedwait(&j->filled, &j->lock, &next);
+			if (pthread_cond_timedwait(&j->filled, &j->lock, &next) == 0)
+				nap(j);
 		if (j->written < j->added)
 			write_out(j);
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -128,7 +147,7 @@ void journal_add(struct journal *j, const struct journal_line *line)
 		j->lost++;
 	else
 		j->at[j->added++ % LINES] = *line;
-	if (j->added - j->written == 1)
+	if (j->added - j->written == 1 || j->added - j->written == HALF)
 		pthread_cond_signal(&j->filled);
 	pthread_mutex_unlock(&j->lock);
 }
