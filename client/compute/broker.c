@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL = 16, CONNECT_MS = 2000, CALL_MS = 5000, REPORT_MS = 2500 };
+enum { POOL = 16, CONNECT_MS = 2000, CALL_MS = 5000 };
 
 struct seat {
 	struct http_client *client; /* owned */
@@ -135,13 +135,18 @@ static bool decided(int status)
 static bool ask_broker(struct broker *b, const struct http_ask *ask,
 		       struct http_answer *ret, bool *ret_answered, struct err *e)
 {
-	struct seat *s = take_seat(b, ask->total_ms > 0 ? ask->total_ms : CALL_MS);
+	int total_ms = ask->total_ms > 0 ? ask->total_ms : CALL_MS;
+	int64_t until = clock_monotonic_us(clock_system()) + (int64_t)total_ms * 1000;
+	struct seat *s = take_seat(b, total_ms);
+	struct http_ask rest = *ask;
 	bool ok;
 
 	*ret_answered = false;
 	if (s == NULL)
 		return err_set(e, ERR_DEADLINE, "too many requests wait for the broker");
-	ok = make_client(b, s, e) && http_client_ask(s->client, ask, ret, e);
+	/* Waiting for a connection is part of the whole. */
+	rest.total_ms = hold_left_ms(until);
+	ok = make_client(b, s, e) && http_client_ask(s->client, &rest, ret, e);
 	*ret_answered = decided(ret->status);
 	give_seat(b, s, ret->status != 0);
 	return ok;
@@ -297,26 +302,25 @@ static bool copy_word(const struct json *tree, const char *name, char ret[16],
 	       err_set(e, ERR_BAD_SERVER, "the broker's answer lacks %s", name);
 }
 
-bool broker_state_of(struct broker *b, const struct uuid *instance, char ret[16],
-		     bool *ret_answered, struct err *e)
+bool broker_state_of(struct broker *b, const struct uuid *instance, int total_ms,
+		     char ret[16], struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "GET" };
+	CLEANUP(call_done) struct call c = { .method = "GET", .total_ms = total_ms };
 	OWNED(json) tree = NULL;
+	bool answered;
 
-	*ret_answered = false;
 	return (text_format(c.path, sizeof(c.path), "/v1/instances/%s", instance->text) ||
 		err_set(e, ERR_INTERNAL, "the path does not fit")) &&
-	       call_json(b, &c, &tree, ret_answered, e) &&
-	       copy_word(tree, "state", ret, e);
+	       call_json(b, &c, &tree, &answered, e) && copy_word(tree, "state", ret, e);
 }
 
-bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq,
-		   bool *ret_answered, struct err *e)
+bool broker_report(struct broker *b, const struct buf *body, int total_ms,
+		   int64_t *ret_seq, bool *ret_answered, struct err *e)
 {
 	CLEANUP(call_done)
 	struct call c = { .method = "POST",
 			  .path = "/v1/hosts/self/reports",
-			  .total_ms = REPORT_MS };
+			  .total_ms = total_ms };
 	OWNED(json) tree = NULL;
 
 	buf_add_bytes(&c.body, (struct view){ (const uint8_t *)body->at, body->len });

@@ -57,9 +57,9 @@ MUST_CHECK bool broker_lease(struct broker *b, const struct broker_held *copy,
 			     struct buf *ret_jws, bool *ret_answered, struct err *e);
 /* *ret: none, possible or expected. */
 MUST_CHECK bool broker_state_of(struct broker *b, const struct uuid *instance,
-				char ret[16], bool *ret_answered, struct err *e);
-MUST_CHECK bool broker_report(struct broker *b, const struct buf *body, int64_t *ret_seq,
-			      bool *ret_answered, struct err *e);
+				int total_ms, char ret[16], struct err *e);
+MUST_CHECK bool broker_report(struct broker *b, const struct buf *body, int total_ms,
+			      int64_t *ret_seq, bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem,
 			     struct err *e);
 /* Each instance that is placed here. */

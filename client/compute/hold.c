@@ -30,3 +30,12 @@ bool hold_wait(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_us)
 
 	return pthread_cond_timedwait(c, m, &until) == 0;
 }
+
+int hold_left_ms(int64_t until_us)
+{
+	int64_t left = (until_us - clock_monotonic_us(clock_system())) / 1000;
+
+	if (left < 1)
+		return 1;
+	return left < INT32_MAX ? (int)left : INT32_MAX;
+}

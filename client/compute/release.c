@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/release.h"
 
+#include "client/compute/hold.h"
 #include "client/compute/report.h"
 #include "crypto/random.h"
 
@@ -16,6 +17,7 @@ struct attempt {
 	struct guest *guest; /* borrowed */
 	struct copy copy;    /* owned */
 	bool has_copy;
+	int64_t until_us; /* the broker's time is over then */
 	char nonce[B64URL_SIZE(NONCE_BYTES)];
 	struct broker_release reply; /* owned */
 };
@@ -101,14 +103,13 @@ static bool state_is_there(struct attempt *t, struct err *e)
 {
 	struct guest *g = t->guest;
 	struct err unseen = { 0 };
-	bool answered;
 
 	if (t->ask->has_state || !needs_state(t->ask->purpose) ||
 	    strcmp(g->state, "expected") != 0)
 		return true;
 	/* The owner may have given the old TPM up meanwhile. */
-	if (!broker_state_of(t->agent->broker, &g->instance, g->state, &answered,
-			     &unseen))
+	if (!broker_state_of(t->agent->broker, &g->instance, hold_left_ms(t->until_us),
+			     g->state, &unseen))
 		memcpy(g->state, "expected", sizeof("expected"));
 	return strcmp(g->state, "expected") != 0 || refuse_missing(g, e);
 }
@@ -160,6 +161,8 @@ static void find_copy(struct attempt *t)
 		log_err(a->log, LOG_LEVEL_WARN, "copy not usable", &e);
 		t->has_copy = false;
 	}
+	t->until_us = clock_monotonic_us(a->clock) +
+		      INT64_C(1000) * (t->has_copy ? WITH_COPY_MS : WITHOUT_COPY_MS);
 }
 
 /* ---- asking ---- */
@@ -171,18 +174,9 @@ static void pause_ms(int64_t ms)
 	nanosleep(&t, NULL);
 }
 
-static int left_ms(const struct agent *a, int64_t until_us)
-{
-	int64_t left = (until_us - clock_monotonic_us(a->clock)) / 1000;
-
-	return left > 0 ? (int)left : 0;
-}
-
 static bool ask_broker(struct attempt *t, struct err *e)
 {
 	struct agent *a = t->agent;
-	int64_t wait_ms = t->has_copy ? WITH_COPY_MS : WITHOUT_COPY_MS;
-	int64_t until = clock_monotonic_us(a->clock) + wait_ms * 1000;
 	struct broker_ask ask = { .instance = t->guest->instance,
 				  .attempt = t->guest->attempt,
 				  .secret = t->ask->secret,
@@ -190,19 +184,17 @@ static bool ask_broker(struct attempt *t, struct err *e)
 				  .purpose = t->ask->purpose,
 				  .holds_copy = t->has_copy ? t->copy.version : 0 };
 	bool answered = false;
-	int left;
 
-	while ((left = left_ms(a, until)) > 0) {
+	for (;;) {
 		err_clear(e);
-		if (report_flush(a, until, &answered, e)) {
-			left = left_ms(a, until);
-			ask.total_ms = left > 0 ? left : 1;
+		if (report_flush(a, t->until_us, &answered, e)) {
+			ask.total_ms = hold_left_ms(t->until_us);
 			if (broker_release(a->broker, &ask, &t->reply, &answered, e))
 				return true;
 		}
-		if (answered || a->stopping)
+		if (answered || a->stopping || hold_left_ms(t->until_us) <= PAUSE_MS)
 			break;
-		pause_ms(left < PAUSE_MS ? left : PAUSE_MS);
+		pause_ms(PAUSE_MS);
 	}
 	t->ask->unanswered = !answered;
 	return false;
@@ -412,8 +404,8 @@ bool release_get(struct agent *a, struct release *r, struct guest *guest,
 	CLEANUP(attempt_done) struct attempt t = { .agent = a, .ask = r, .guest = guest };
 
 	r->unanswered = false;
+	find_copy(&t);
 	if (!state_is_there(&t, e) || !record_attempt(&t, e))
 		return false;
-	find_copy(&t);
 	return ask_and_take(&t, ret, e);
 }

@@ -3,9 +3,9 @@
  * release - gets one guest's secret for one start: from the broker, or from this host's copy.
  *
  * Rules:   the broker is asked first. Its refusal is final, and most refusals erase the copy.
- *          Without its answer for 3 seconds the host's own copy is used while its lease lasts
- *          (policy `host`), and that is journalled and reported. One attempt and its UUID are
- *          repeated only while they are unanswered.
+ *          Without its answer for 3 seconds in all, waiting reports included, the host's own
+ *          copy is used while its lease lasts (policy `host`), and that is journalled and
+ *          reported. One attempt and its UUID are repeated only while they are unanswered.
  * Checks:  what was sealed is for this host, instance, secret, version, purpose, attempt and
  *          nonce, at an epoch that is not below the highest seen: else ERR_BAD_SEALED.
  * State:   a TPM state that is expected but gone: ERR_STATE_MISSING, before a permit is burnt

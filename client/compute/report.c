@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/report.h"
 
+#include "client/compute/hold.h"
+
 #include <string.h>
 
-enum { SILENT_S = 120 };
+enum { SILENT_S = 120, BATCH_MS = 2500 };
 
-static bool send_batch(struct agent *a, bool *ret_answered, struct err *e)
+static bool send_batch(struct agent *a, int64_t until_us, bool *ret_answered,
+		       struct err *e)
 {
+	int left_ms = hold_left_ms(until_us);
 	CLEANUP(buf_done) struct buf body = { 0 };
 	struct spool_count count;
 	int64_t seq = 0;
@@ -17,14 +21,15 @@ static bool send_batch(struct agent *a, bool *ret_answered, struct err *e)
 		log_event(a->log, LOG_LEVEL_ERROR,
 			  "reports are lost: their files are gone or damaged", NULL);
 	return count.reports == 0 ||
-	       (broker_report(a->broker, &body, &seq, ret_answered, e) &&
+	       (broker_report(a->broker, &body, left_ms < BATCH_MS ? left_ms : BATCH_MS,
+			      &seq, ret_answered, e) &&
 		spool_taken(a->spool, seq, e));
 }
 
 static bool send_all(struct agent *a, int64_t until_us, bool *ret_answered, struct err *e)
 {
 	while (spool_waiting(a->spool) > 0) {
-		if (!send_batch(a, ret_answered, e))
+		if (!send_batch(a, until_us, ret_answered, e))
 			return false;
 		*ret_answered = clock_monotonic_us(a->clock) < until_us;
 		if (!*ret_answered)

@@ -248,6 +248,25 @@ def test_records_are_read_when_something_is_due_and_go_with_the_guest(world):
     bed.until(lambda: not tpm.guest.show()["placement"]["running"], "the agent reports it")
 
 
+def test_waiting_reports_are_part_of_the_three_seconds(world):
+    tpm = Tpm(world.guest("host", permit=True)).start()
+    tpm.guest.became("expected")
+    world.no_reports_wait()
+    world.broker.send_signal(signal.SIGSTOP)
+    try:
+        assert tpm.stop() == 0
+        assert world.status()["waiting"] > 0
+        before = time.monotonic()
+        tpm.start()
+        # The emulator itself needs some of it.
+        assert time.monotonic() - before < 4.5
+    finally:
+        world.broker.send_signal(signal.SIGCONT)
+    world.no_reports_wait()
+    assert ("report.used_copy", "taken") in world.audit(tpm.guest.id)
+    assert tpm.stop() == 0
+
+
 def test_status_shows_what_there_is(world):
     guest = world.guest("host", permit=True)
     tpm = Tpm(guest).start()
