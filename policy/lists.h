@@ -43,7 +43,7 @@ enum party {
 	PARTY_AUDITOR,
 	PARTY_PLACED_HOST, /* approved, and the instance is placed on it */
 	PARTY_OTHER_HOST,  /* approved, the instance is placed elsewhere or nowhere */
-	PARTY_FENCED_HOST, /* placed here, but fenced */
+	PARTY_FENCED_HOST, /* fenced or revoked, wherever the instance is placed */
 	PARTIES
 };
 

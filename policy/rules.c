@@ -77,7 +77,7 @@ static bool has_rule(const struct ask *a)
 
 static bool placed_here(const struct ask *a)
 {
-	return a->party == PARTY_PLACED_HOST || a->party == PARTY_FENCED_HOST;
+	return a->party == PARTY_PLACED_HOST;
 }
 
 /* A hand-over brings the guest to another host than the one it is placed on. */
@@ -180,7 +180,8 @@ const struct rule policy_rules[] = {
 	  .change = "the host-admin: vtpmctl host unfence NAME, once it is safe",
 	  .applies = is_release,
 	  .holds = not_fenced,
-	  .otherwise = REASON_FENCED },
+	  .otherwise = REASON_FENCED,
+	  .hides_rest = true },
 	{ .name = "has_rule",
 	  .says = "the policy has a rule for this purpose",
 	  .change = no_change,

@@ -90,9 +90,9 @@ static bool is_barred(const struct host_row *h)
 
 static enum party party_of_host(const struct verdict *v)
 {
-	if (!placed_on(v))
-		return PARTY_OTHER_HOST;
-	return is_barred(&v->host) ? PARTY_FENCED_HOST : PARTY_PLACED_HOST;
+	if (is_barred(&v->host))
+		return PARTY_FENCED_HOST;
+	return placed_on(v) ? PARTY_PLACED_HOST : PARTY_OTHER_HOST;
 }
 
 static enum party party_of_person(const struct principal *who,

@@ -444,6 +444,12 @@ static void test_fenced(struct bed *b)
 	world_put(&b->w, TABLE_HOST, &h1);
 	check("a fenced host gets nothing, even for its own guest",
 	      asked_by(b, &s, H1, &v) == REASON_FENCED);
+	must(&b->w, read_host(b->r, H2, &h1, &b->w.e), "read_host");
+	snprintf(h1.state, sizeof h1.state, "revoked");
+	world_put(&b->w, TABLE_HOST, &h1);
+	(void)asked_by(b, &s, H2, &v);
+	check("a barred host is explained as one, also where it has no guest",
+	      v.ask.party == PARTY_FENCED_HOST);
 }
 
 int main(void)
