@@ -6,7 +6,7 @@
 #include "broker/api/meta.h"
 #include "policy/policy.h"
 
-bool api_needs_backup(struct api *api, struct err *e)
+bool api_root_key_is_kept(struct api *api, struct err *e)
 {
 	uint8_t value[64];
 	size_t len = 0;

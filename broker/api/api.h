@@ -43,7 +43,7 @@ enum { API_PROTOCOL = 1, API_CERTIFICATE_DAYS = 90, API_PAGE_MAX = 500, API_PAGE
 const struct route *api_routes(size_t *ret_n);
 
 /* ERR_ROOT_KEY_NOT_BACKED_UP until `vtpm-brokerd backup` or `init --accept-...` was run. */
-MUST_CHECK bool api_needs_backup(struct api *api, struct err *e);
+MUST_CHECK bool api_root_key_is_kept(struct api *api, struct err *e);
 
 /* The caches of one worker thread: x->worker. */
 struct worker;

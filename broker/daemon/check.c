@@ -23,7 +23,7 @@ static bool check_address(const char *address, bool running, struct err *e)
 
 static bool tell(const struct config *c, struct broker *b, bool running, struct err *e)
 {
-	const bool kept = api_needs_backup(&b->api, e);
+	const bool kept = api_root_key_is_kept(&b->api, e);
 
 	if (!kept && e->kind != ERR_ROOT_KEY_NOT_BACKED_UP)
 		return false;

@@ -172,7 +172,7 @@ bool api_instance_put(struct api *api, struct exchange *x, struct err *e)
 	if (gate_sees(&x->who, &was, NULL))
 		return create_again(x, &was, &v.row, generate, e);
 	/* The same refusals, whether or not there is one that the asker may not see. */
-	if (!api_needs_backup(api, e) || !instance_choose(x, &v.row, e))
+	if (!api_root_key_is_kept(api, e) || !instance_choose(x, &v.row, e))
 		return false;
 	if (was.head.generation != 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no instance %s for you",

@@ -134,7 +134,7 @@ bool api_secret_put(struct api *api, struct exchange *x, struct err *e)
 		return false;
 	(void)audit_about(api, x, &i);
 	return state_is_none(&i, e) && no_copy_is_out(api, x, &i, e) &&
-	       api_needs_backup(api, e) && upload(api, x, &i, value, e);
+	       api_root_key_is_kept(api, e) && upload(api, x, &i, value, e);
 }
 
 bool api_secret_get(struct api *api, struct exchange *x, struct err *e)
