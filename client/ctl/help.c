@@ -62,7 +62,7 @@ static void print_global_options(FILE *out)
 
 void help_program(FILE *out)
 {
-	fputs("Usage: vtpmctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
+	fputs("usage: vtpmctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
 	      "Speaks to a vtpm-broker, which keeps the secrets of virtual machines' "
 	      "TPMs.\n\n"
 	      "Commands:\n",
@@ -95,7 +95,7 @@ static void print_example(FILE *out, const char *lines)
 
 static void print_command(const struct command *c, FILE *out)
 {
-	fprintf(out, "Usage: vtpmctl %s%s%s%s\n\n", c->words,
+	fprintf(out, "usage: vtpmctl %s%s%s%s\n\n", c->words,
 		c->options ? " [OPTION...]" : "", c->args[0] ? " " : "", c->args);
 	fprintf(out, "%c%s.\n", c->says[0] - ('a' - 'A'), c->says + 1);
 	if (c->more[0]) {
