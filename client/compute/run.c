@@ -105,8 +105,10 @@ static void say_ready(const struct run *r)
 bool command_run(const struct options *o, struct err *e)
 {
 	CLEANUP(run_done)
-	struct run r = { .o = o,
-			 .tpm = { .data_fd = -1, .ctrl_fd = -1, .words_fd = -1, .dir_fd = -1 } };
+	struct run r = {
+		.o = o,
+		.tpm = { .data_fd = -1, .ctrl_fd = -1, .words_fd = -1, .dir_fd = -1 }
+	};
 	struct err late = { 0 };
 	bool ok;
 
