@@ -64,8 +64,8 @@ static void write_out(struct journal *j)
 	pthread_mutex_lock(&j->lock);
 }
 
-/* Under load the lines are left to gather: a wake for each costs more than to write it. The
- * lock is held. */
+/* Under load the lines are left to gather: a wake for each costs more than to write it.
+ * The lock is held. */
 static void nap(struct journal *j)
 {
 	struct timespec until;

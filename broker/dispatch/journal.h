@@ -2,9 +2,9 @@
 /*
  * journal - one log line for each request, written beside the path of the request.
  *
- * Gives:   journal_add, which copies a line into a fixed ring and never waits for the log; a
- *          thread writes them out, under load a few at a time and 20 ms later, and calls `tick`
- *          about once a second.
+ * Gives:   journal_add, which copies a line into a fixed ring and never waits for the log;
+ *          a thread writes them out, some 20 ms later to take several at once, and calls
+ *          `tick` about once a second.
  * Refuses: more than the ring holds: such lines are counted, and the number is logged.
  * Knows:   no exchange; only what a line shows.
  * Threads: journal_add from any; tick on the journal's own thread.

@@ -61,6 +61,7 @@ static bool row_write(struct batch *b, const struct change_entry *entry, enum st
 		row_bind_key(&q, entry->spec, entry->row);
 	if (generation != 0)
 		query_integer(&q, generation);
+	b->wrote = true;
 	if (!query_change(&q, &changed, e))
 		return false;
 	*ret_stale = changed != 1;
@@ -122,6 +123,7 @@ static bool audit_apply(struct batch *b, struct change *c, struct err *e)
 		c->audit.time_us = clock_wall_us(b->clock);
 	if (!c->audit.weighed[0])
 		weigh(c, &c->audit);
+	b->wrote = true;
 	if (!chain_append(&b->chain, b->db, b->audit, b->seq + 1, &c->audit, e))
 		return err_wrap(e, "audit");
 	b->seq++;
@@ -147,8 +149,7 @@ static enum outcome change_try(struct batch *b, struct change *c, struct err *e)
 {
 	bool stale = false;
 
-	if (!db_run(b->db, SQL_SAVEPOINT, e))
-		return BROKEN;
+	b->wrote = false;
 	if (change_apply(b, c, &stale, e))
 		return stale ? STALE : DONE;
 	return is_own(b, e) ? REFUSED : BROKEN;
@@ -178,7 +179,23 @@ static bool change_admit(const struct batch *b, const struct change *c, struct e
 	       err_set(e, ERR_AUDIT_UNAVAILABLE, "the disk is nearly full");
 }
 
-static bool change_run(struct batch *b, struct change *c, struct err *e)
+/* One change beside others: it can be undone alone. */
+static enum outcome change_try_alone(struct batch *b, struct change *c, struct err *e)
+{
+	enum outcome outcome = BROKEN;
+
+	if (db_run(b->db, SQL_SAVEPOINT, e))
+		outcome = change_try(b, c, e);
+	if (outcome == BROKEN)
+		return BROKEN;
+	if (outcome != DONE && !db_run(b->db, SQL_SAVEPOINT_UNDO, e))
+		return BROKEN;
+	return db_run(b->db, SQL_SAVEPOINT_KEEP, e) ? outcome : BROKEN;
+}
+
+/* Sets *ret_again when a change would have to be undone, but had no savepoint. */
+static bool change_run(struct batch *b, struct change *c, bool savepoints,
+		       bool *ret_again, struct err *e)
 {
 	enum outcome outcome;
 	struct err own = { 0 };
@@ -187,34 +204,46 @@ static bool change_run(struct batch *b, struct change *c, struct err *e)
 		change_set(c, COMMIT_FAILED, &own);
 		return true;
 	}
-	outcome = change_try(b, c, &own);
+	outcome = (savepoints ? change_try_alone : change_try)(b, c, &own);
 	if (outcome == BROKEN) {
 		*e = own;
 		return false;
 	}
-	if (outcome != DONE && !db_run(b->db, SQL_SAVEPOINT_UNDO, e))
-		return false;
+	*ret_again = !savepoints && outcome != DONE && b->wrote;
 	change_set(c,
 		   outcome == DONE    ? COMMIT_OK
 		   : outcome == STALE ? COMMIT_STALE
 				      : COMMIT_FAILED,
 		   &own);
-	return db_run(b->db, SQL_SAVEPOINT_KEEP, e);
+	return true;
 }
 
-static bool batch_run(struct batch *b, struct change *first, struct err *e)
+static bool batch_run(struct batch *b, struct change *first, bool savepoints,
+		      bool *ret_again, struct err *e)
 {
 	if (!db_run(b->db, SQL_BEGIN_WRITE, e) || !audit_last_seq(b->db, &b->seq, e))
 		return false;
-	for (struct change *c = first; c; c = c->next)
-		if (!change_run(b, c, e))
+	for (struct change *c = first; c && !*ret_again; c = c->next)
+		if (!change_run(b, c, savepoints, ret_again, e))
 			return false;
-	return db_run(b->db, SQL_COMMIT, e);
+	return *ret_again || db_run(b->db, SQL_COMMIT, e);
 }
 
+/* A savepoint copies every page that a change touches, and a change hardly ever fails
+ * after its first write: guards come before. Should one, the batch runs anew, with
+ * savepoints. */
 bool batch_commit(struct batch *b, struct change *first, struct err *e)
 {
-	if (batch_run(b, first, e))
+	const struct chain chain = b->chain;
+	bool again = false, done = batch_run(b, first, false, &again, e);
+
+	if (done && again) {
+		db_rollback(b->db);
+		b->chain = chain;
+		again = false;
+		done = batch_run(b, first, true, &again, e);
+	}
+	if (done)
 		return true;
 	db_rollback(b->db);
 	for (struct change *c = first; c; c = c->next)

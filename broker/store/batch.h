@@ -20,6 +20,7 @@ struct batch {
 	int64_t seq;               /* of the newest audit record */
 	int64_t free_bytes;        /* on the file system */
 	int64_t margin_bytes;
+	bool wrote; /* something of the change at hand */
 };
 
 /* False: the whole transaction failed, and so did all of its changes. */
