@@ -28,8 +28,8 @@ int main(int argc, char *argv[])
 		return 1;
 	notes = fopen("/run/hook-times", "a");
 	if (notes != NULL) {
-		fprintf(notes, "%s %s %.3f\n", argc > 2 ? argv[2] : "-", argc > 3 ? argv[3] : "-",
-			now_ms() - began);
+		fprintf(notes, "%s %s %.3f\n", argc > 2 ? argv[2] : "-",
+			argc > 3 ? argv[3] : "-", now_ms() - began);
 		fclose(notes);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
