@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL = 16, CONNECT_MS = 2000, CALL_MS = 5000 };
+enum { POOL = 16, CONNECT_MS = 2000, CALL_MS = 5000, PAGES_MAX = 200 };
 
 struct seat {
 	struct http_client *client; /* owned */
@@ -365,36 +365,59 @@ static bool set_page(struct call *c, const char *after, struct err *e)
 	       err_set(e, ERR_BAD_SERVER, "the broker's cursor does not fit");
 }
 
+struct placed {
+	bool (*each)(void *ctx, const struct uuid *instance);
+	void *ctx; /* borrowed */
+};
+
+static bool take_page(const struct json *tree, const struct placed *to, struct err *e)
+{
+	for (size_t i = 0; i < json_count(tree, "items"); i++) {
+		const struct json *item = json_item(tree, "items", i);
+		const char *id = item != NULL ? json_get_text(item, "id") : NULL;
+		struct uuid instance;
+
+		if (!uuid_parse(id != NULL ? id : "", "id", &instance, e))
+			return err_set(e, ERR_BAD_SERVER, "the list is not understood");
+		if (!to->each(to->ctx, &instance))
+			return err_set(e, ERR_DEADLINE, "the list was not read on");
+	}
+	return true;
+}
+
+/* A page that is not the last one must lead on. */
+static bool take_cursor(const struct json *tree, char after[96], struct err *e)
+{
+	const char *next = json_get_text(tree, "next");
+
+	if (next == NULL)
+		next = "";
+	if (next[0] != '\0' &&
+	    (json_count(tree, "items") == 0 || strcmp(next, after) == 0))
+		return err_set(e, ERR_BAD_SERVER, "the list does not go on");
+	return text_copy(after, 96, next) ||
+	       err_set(e, ERR_BAD_SERVER, "the broker's cursor does not fit");
+}
+
 bool broker_each_placed(struct broker *b,
-			void (*each)(void *ctx, const struct uuid *instance), void *ctx,
+			bool (*each)(void *ctx, const struct uuid *instance), void *ctx,
 			struct err *e)
 {
+	struct placed to = { each, ctx };
 	struct call c = { .method = "GET" };
 	char after[96] = "";
 	bool answered;
 
-	do {
+	for (int page = 0; page < PAGES_MAX; page++) {
 		OWNED(json) tree = NULL;
-		const char *next;
 
-		if (!set_page(&c, after, e) || !call_json(b, &c, &tree, &answered, e))
+		if (!set_page(&c, after, e) || !call_json(b, &c, &tree, &answered, e) ||
+		    !take_page(tree, &to, e) || !take_cursor(tree, after, e))
 			return false;
-		for (size_t i = 0; i < json_count(tree, "items"); i++) {
-			const struct json *item = json_item(tree, "items", i);
-			const char *id = item != NULL ? json_get_text(item, "id") : NULL;
-			struct uuid instance;
-
-			if (!uuid_parse(id != NULL ? id : "", "id", &instance, e))
-				return err_set(e, ERR_BAD_SERVER,
-					       "the list is not understood");
-			each(ctx, &instance);
-		}
-		next = json_get_text(tree, "next");
-		if (!text_copy(after, sizeof(after), next != NULL ? next : ""))
-			return err_set(e, ERR_BAD_SERVER,
-				       "the broker's cursor does not fit");
-	} while (after[0] != '\0');
-	return true;
+		if (after[0] == '\0')
+			return true;
+	}
+	return err_set(e, ERR_BAD_SERVER, "the list has no end");
 }
 
 bool broker_host_state(struct broker *b, char ret[16], struct err *e)

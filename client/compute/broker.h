@@ -62,9 +62,10 @@ MUST_CHECK bool broker_report(struct broker *b, const struct buf *body, int tota
 			      int64_t *ret_seq, bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem,
 			     struct err *e);
-/* Each instance that is placed here. */
+/* Each instance that is placed here, 100,000 at most. True only when that was all of them: false
+ * also when `each` wants no more. */
 MUST_CHECK bool broker_each_placed(struct broker *b,
-				   void (*each)(void *ctx, const struct uuid *instance),
+				   bool (*each)(void *ctx, const struct uuid *instance),
 				   void *ctx, struct err *e);
 /* *ret: pending, approved, draining, fenced or revoked. */
 MUST_CHECK bool broker_host_state(struct broker *b, char ret[16], struct err *e);

@@ -1,53 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/ids.h"
 #include "client/compute/process.h"
 #include "client/compute/release.h"
 #include "client/compute/upkeep.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { TURN_MS = 500 };
 
-/* A list of instances, so that records are not changed while they are walked. */
-struct ids {
-	struct uuid *at; /* owned */
-	size_t n;
-	bool failed;
-};
-
-static void ids_done(struct ids *l)
-{
-	free(l->at);
-}
-
-static void ids_add(struct ids *l, const struct uuid *id)
-{
-	struct uuid *grown = reallocarray(l->at, l->n + 1, sizeof(*grown));
-
-	if (grown == NULL) {
-		l->failed = true;
-		return;
-	}
-	l->at = grown;
-	l->at[l->n++] = *id;
-}
-
-static bool ids_has(const struct ids *l, const struct uuid *id)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (uuid_equal(&l->at[i], id))
-			return true;
-	return false;
-}
-
+/* Listed first, so that records are not changed while they are walked. */
 static void add_guest(void *ctx, const struct guest *g)
 {
-	ids_add(ctx, &g->instance);
-}
-
-static void add_placed(void *ctx, const struct uuid *instance)
-{
-	ids_add(ctx, instance);
+	(void)ids_add(ctx, &g->instance);
 }
 
 static bool list_guests(struct agent *a, struct ids *ret, struct err *e)
@@ -204,19 +168,34 @@ static bool let_go_in_turn(struct agent *a, const struct uuid *id, struct err *e
 	return ok;
 }
 
+struct placed {
+	struct agent *agent; /* borrowed */
+	struct ids ids;
+};
+
+static bool add_placed(void *ctx, const struct uuid *instance)
+{
+	struct placed *p = ctx;
+
+	return !p->agent->stopping && ids_add(&p->ids, instance);
+}
+
+static void placed_done(struct placed *p)
+{
+	ids_done(&p->ids);
+}
+
 bool upkeep_match_placements(struct agent *a, struct err *e)
 {
-	CLEANUP(ids_done) struct ids placed = { 0 };
+	CLEANUP(placed_done) struct placed placed = { .agent = a };
 	CLEANUP(ids_done) struct ids guests = { 0 };
 
 	/* Ours first: what is placed and started meanwhile is then not taken for gone. */
 	if (!list_guests(a, &guests, e) ||
 	    !broker_each_placed(a->broker, add_placed, &placed, e))
 		return false;
-	if (placed.failed)
-		return err_set(e, ERR_NO_MEMORY, "no memory for the list of placements");
 	for (size_t i = 0; i < guests.n; i++)
-		if (!ids_has(&placed, &guests.at[i]) &&
+		if (!ids_has(&placed.ids, &guests.at[i]) &&
 		    !let_go_in_turn(a, &guests.at[i], e))
 			return false;
 	return true;
