@@ -74,7 +74,7 @@ static void writer_tell(struct change *first)
 	}
 }
 
-/* The thread beside moves the log, a stretch at a time: a page written often is moved once.
+/* The thread beside moves the log, a stretch at a time: a page written often moves once.
  * Near the limit it hurries, so that little is left for a commit to wait for. */
 static void writer_move_log(struct writer *w, int64_t pages)
 {
@@ -89,7 +89,7 @@ static void writer_move_log(struct writer *w, int64_t pages)
 	checkpoint_poke(w->checkpoint);
 }
 
-/* Should that thread fall behind, or a full disk want the log to be used anew from its front,
+/* Should that thread fall behind, or a full disk want the log used anew from its front,
  * the writer does the rest, waiting for readers but a moment. */
 static void writer_trim_log(struct writer *w, bool committed)
 {
