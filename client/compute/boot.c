@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/boot.h"
 
+#include "client/compute/ids.h"
+
 #include <string.h>
 #include <time.h>
 
-enum { GUESTS_MAX = 512, AGAIN_S = 5, GIVE_UP_S = 600 };
+enum { AGAIN_S = 5, GIVE_UP_S = 600 };
 
 static bool boot_paths(struct agent *a, struct path *ret, struct err *e)
 {
@@ -48,11 +50,16 @@ bool boot_look(struct agent *a, bool *ret_new_boot, struct err *e)
 }
 
 struct starts {
-	struct agent *agent;
+	struct agent *agent; /* borrowed */
 	bool new_boot;
-	struct uuid guests[GUESTS_MAX];
-	size_t n;
+	const atomic_bool *called_off; /* borrowed */
+	struct ids guests;             /* owned */
 };
+
+static bool goes_on(const struct starts *s)
+{
+	return !s->agent->stopping && !*s->called_off;
+}
 
 static void consider(void *ctx, const struct uuid *instance)
 {
@@ -62,8 +69,10 @@ static void consider(void *ctx, const struct uuid *instance)
 	if (!vetoed &&
 	    !(s->new_boot && guest_is_known(agent_state_dir(s->agent), instance)))
 		return;
-	if (s->n < GUESTS_MAX)
-		s->guests[s->n++] = *instance;
+	if (!ids_add(&s->guests, instance))
+		log_event(s->agent->log, LOG_LEVEL_ERROR,
+			  "no memory to start a guest for now", "instance",
+			  instance->text, NULL);
 }
 
 static bool start_one(struct agent *a, const struct uuid *instance)
@@ -93,20 +102,23 @@ static bool start_all(struct starts *s)
 	struct err e = { 0 };
 	bool failed = false;
 
-	s->n = 0;
+	ids_done(&s->guests);
 	if (!libvirt_each_autostart(a->libvirt, consider, s, &e))
 		return true;
-	for (size_t i = 0; i < s->n && !a->stopping; i++)
-		failed |= !start_one(a, &s->guests[i]);
+	failed = s->guests.failed;
+	for (size_t i = 0; i < s->guests.n && goes_on(s); i++)
+		failed |= !start_one(a, &s->guests.at[i]);
 	return failed && broker_last_answer_us(a->broker) < began;
 }
 
-void boot_start_guests(struct agent *a, bool new_boot)
+bool boot_start_guests(struct agent *a, bool new_boot, const atomic_bool *called_off)
 {
 	int64_t until = clock_monotonic_us(a->clock) + GIVE_UP_S * US_PER_S;
-	struct starts s = { .agent = a, .new_boot = new_boot };
+	struct starts s = { a, new_boot, called_off, { 0 } };
 
-	while (start_all(&s) && !a->stopping && clock_monotonic_us(a->clock) < until)
-		for (int i = 0; i < AGAIN_S * 10 && !a->stopping; i++)
+	while (start_all(&s) && goes_on(&s) && clock_monotonic_us(a->clock) < until)
+		for (int i = 0; i < AGAIN_S * 10 && goes_on(&s); i++)
 			nanosleep(&(struct timespec){ 0, 100000000 }, NULL);
+	ids_done(&s.guests);
+	return goes_on(&s);
 }

@@ -7,7 +7,7 @@
  *          that were vetoed meanwhile. Again every few seconds while the broker is silent,
  *          for ten minutes.
  * Purpose: reboot for a guest that ran when the host went down, else autostart.
- * Threads: boot_start_guests takes its time: from a thread of its own.
+ * Threads: boot_start_guests takes its time: from a thread of its own. *called_off ends it.
  */
 #ifndef CLIENT_COMPUTE_BOOT_H
 #define CLIENT_COMPUTE_BOOT_H
@@ -16,6 +16,7 @@
 
 /* Before anything is mended: which guests ran when the host went down, and is this a new boot? */
 MUST_CHECK bool boot_look(struct agent *a, bool *ret_new_boot, struct err *e);
-void boot_start_guests(struct agent *a, bool new_boot);
+/* True when it was not called off: nothing is left to start, or it gave up. */
+bool boot_start_guests(struct agent *a, bool new_boot, const atomic_bool *called_off);
 
 #endif

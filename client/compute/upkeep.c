@@ -6,7 +6,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -19,6 +18,17 @@ enum {
 	SOON_S = 60
 };
 
+/* Starts guests from a thread of its own. */
+struct starter {
+	struct agent *agent; /* borrowed */
+	bool due;            /* at the connection that libvirt has now */
+	bool new_boot;
+	bool runs; /* there is a thread to be joined */
+	bool all_done;
+	atomic_bool called_off, ended;
+	pthread_t thread;
+};
+
 /* What is due when; all in monotonic microseconds. */
 struct plan {
 	struct agent *agent;                  /* borrowed */
@@ -28,9 +38,7 @@ struct plan {
 	int64_t mended_for;    /* the connection to libvirt that was mended last */
 	bool mend_again;       /* not all was dealt with */
 	struct processes runs; /* owned: those that lived when it was mended last */
-	bool new_boot;
-	bool starter_runs;
-	pthread_t starter;
+	struct starter starter;
 };
 
 static int64_t ticks(const struct agent *a)
@@ -73,39 +81,38 @@ static void send_reports(struct plan *p)
 
 /* ---- guests ---- */
 
-struct start {
-	struct agent *agent; /* borrowed */
-	bool new_boot;
-};
-
 static void *run_starter(void *ctx)
 {
-	struct start *s = ctx;
+	struct starter *s = ctx;
 
-	boot_start_guests(s->agent, s->new_boot);
-	free(s);
+	s->all_done = boot_start_guests(s->agent, s->new_boot, &s->called_off);
+	s->ended = true;
 	return NULL;
 }
 
-static void end_starter(struct plan *p)
+static void end_starter(struct starter *s)
 {
-	if (p->starter_runs)
-		pthread_join(p->starter, NULL);
-	p->starter_runs = false;
+	if (!s->runs)
+		return;
+	pthread_join(s->thread, NULL);
+	s->runs = false;
+	/* One that was called off leaves guests to the next. */
+	if (s->all_done)
+		s->new_boot = false;
 }
 
-static void start_guests(struct plan *p)
+/* Upkeep does not wait for the one before: that one is in the middle of a start, perhaps. */
+static void start_guests(struct starter *s)
 {
-	struct start *s = calloc(1, sizeof(*s));
-
-	end_starter(p);
-	if (s == NULL)
+	if (!s->due)
 		return;
-	*s = (struct start){ p->agent, p->new_boot };
-	p->new_boot = false;
-	p->starter_runs = pthread_create(&p->starter, NULL, run_starter, s) == 0;
-	if (!p->starter_runs)
-		free(s);
+	s->called_off = true;
+	if (s->runs && !s->ended)
+		return;
+	end_starter(s);
+	s->called_off = s->ended = s->all_done = s->due = false;
+	s->runs = pthread_create(&s->thread, NULL, run_starter, s) == 0;
+	s->due = !s->runs;
 }
 
 /* Attempts older than this are looked at; 0: only what `run` left. */
@@ -145,7 +152,7 @@ static void mend(struct plan *p)
 	if (a->libvirt == NULL || up == p->mended_for || !libvirt_is_up(a->libvirt))
 		return;
 	p->mended_for = up;
-	start_guests(p);
+	p->starter.due = true;
 }
 
 /* ---- the rest ---- */
@@ -170,20 +177,23 @@ static void renew(struct plan *p)
 
 void *upkeep_run(void *agent)
 {
-	struct plan p = { .agent = agent, .mend_again = true };
+	struct plan p = { .agent = agent,
+			  .mend_again = true,
+			  .starter = { .agent = agent } };
 	struct agent *a = agent;
 	struct err e = { 0 };
 
-	if (a->libvirt != NULL && !boot_look(a, &p.new_boot, &e))
+	if (a->libvirt != NULL && !boot_look(a, &p.starter.new_boot, &e))
 		log_err(a->log, LOG_LEVEL_WARN, "cannot see whether the host was booted",
 			&e);
 	while (!a->stopping) {
 		mend(&p);
+		start_guests(&p.starter);
 		send_reports(&p);
 		renew(&p);
 		rest(a);
 	}
-	end_starter(&p);
+	end_starter(&p.starter);
 	processes_done(&p.runs);
 	return NULL;
 }

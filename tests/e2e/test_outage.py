@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broker, agent, libvirtd or the host go away and come back."""
+import json
 import os
 import signal
 import subprocess
@@ -265,10 +266,7 @@ def until_stopped(world, guest):
 def test_the_agent_keeps_up_with_a_libvirtd_that_restarts(world):
     guest = world.guest("deployment")
     guest.start()
-    world.host.kill_libvirtd()
-    bed.until(lambda: world.status()["libvirt"] == "starting", "the agent sees it go")
-    world.host.start_libvirtd()
-    bed.until(lambda: world.status()["libvirt"] == "up", "the agent sees it come")
+    restart_libvirtd(world)
     guest.stop()
     guest.start()
     guest.stop()
@@ -336,6 +334,42 @@ def test_autostart_after_an_agent_that_came_late(world):
     world.host.virsh("autostart", "--disable", guest.name)
     guest.stop()
     until_stopped(world, guest)
+
+
+def restart_libvirtd(world):
+    world.host.kill_libvirtd()
+    bed.until(lambda: world.status()["libvirt"] == "starting", "the agent sees it go")
+    world.host.start_libvirtd()
+    bed.until(lambda: world.status()["libvirt"] == "up", "the agent sees it come")
+
+
+def test_guests_that_cannot_start_yet_hold_up_nothing_else(world):
+    guest, lost = started(world, "deployment"), world.guest("deployment")
+    world.host.virsh("autostart", guest.name)
+    world.no_reports_wait()
+    world.kill_agent("TERM")
+    world.stop_broker()
+    world.host.down()
+    world.host.up()
+    world.host.start_libvirtd()
+    said = len(world.agent_log())
+    world.start_agent()
+    bed.until(lambda: "guest not started" in world.agent_log()[said:], "the agent tries")
+    restart_libvirtd(world)
+    # The agent sees to its records again while guests still wait for the broker.
+    record = world.client_file(f"guests/{lost.id}.json")
+    record.write_text(json.dumps({
+        "instance": lost.id, "secret": bed.new_id(), "version": 1, "epoch": 1,
+        "security": "deployment", "state": "possible", "attempt": bed.new_id(),
+        "phase": "started", "run_pid": 1, "run_since": 1}))
+    restart_libvirtd(world)
+    bed.until(lambda: '"started"' not in record.read_text(), "the record is mended")
+    assert guest.name not in world.host.running()
+    world.start_broker()
+    bed.until(lambda: guest.name in world.host.running(), "the agent starts it")
+    world.host.virsh("autostart", "--disable", guest.name)
+    guest.stop()
+    world.no_reports_wait()
 
 
 def test_reports_survive_a_kill_of_the_agent(world):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/guests.h"
+#include "client/compute/ids.h"
 #include "client/compute/message.h"
 #include "client/compute/process.h"
 #include "client/compute/turns.h"
@@ -172,6 +173,34 @@ static void test_process(void)
 	check("nobody is no process", !process_lives(0, 0));
 }
 
+static void test_processes(void)
+{
+	CLEANUP(processes_done) struct processes l = { 0 };
+	struct process self = { getpid(), process_since(getpid()) };
+
+	check("of no processes all live", processes_live(&l));
+	processes_add(&l, self);
+	check("so they do when each does", processes_live(&l) && l.n == 1);
+	self.since++;
+	processes_add(&l, self);
+	check("not when one has ended", !processes_live(&l));
+	processes_done(&l);
+	l.failed = true;
+	check("nor when one may be missing", !processes_live(&l));
+}
+
+static void test_ids(void)
+{
+	CLEANUP(ids_done) struct ids l = { 0 };
+	bool fit = true;
+
+	for (int i = 0; i < 5000; i++)
+		fit &= ids_add(&l, &id);
+	check("a list of guests grows as there are guests", fit && l.n == 5000);
+	check("and says who is not on it", ids_has(&l, &id) && !ids_has(&l, &other));
+	check("until it is", ids_add(&l, &other) && ids_has(&l, &other));
+}
+
 static bool reads(const char *text, enum err_kind want)
 {
 	CLEANUP(buf_done) struct buf line = { 0 };
@@ -269,6 +298,8 @@ int main(void)
 	test_guests(dir);
 	test_turns();
 	test_process();
+	test_processes();
+	test_ids();
 	test_requests();
 	test_refusal();
 	test_socket(dir);
