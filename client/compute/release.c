@@ -64,6 +64,20 @@ bool release_report_stopped(struct agent *a, struct guest *g, struct err *e)
 	return guest_save(agent_state_dir(a), g, e);
 }
 
+bool release_save_copy(struct agent *a, const struct copy *c, struct err *e)
+{
+	struct lease_holder me = agent_holder(a);
+	struct err unstored = { 0 };
+	struct lease lease;
+
+	if (!copy_check(c, &me, &lease, e) || !copy_save(agent_state_dir(a), c, e))
+		return false;
+	if (!copy_note_lease(agent_state_dir(a), &lease, now_us(a), &unstored))
+		log_err(a->log, LOG_LEVEL_WARN, "copy kept, latest time not stored",
+			&unstored);
+	return true;
+}
+
 bool release_erase_copy(struct agent *a, const struct guest *g, struct err *e)
 {
 	struct uuid attempt = g->attempt;
@@ -291,7 +305,6 @@ static bool open_copy(const struct attempt *t, struct secret **ret, struct err *
 static void keep_copy(struct attempt *t)
 {
 	struct agent *a = t->agent;
-	struct lease_holder me = agent_holder(a);
 	struct broker_release *from = &t->reply;
 	struct copy c = { t->guest->instance,
 			  from->secret,
@@ -299,16 +312,13 @@ static void keep_copy(struct attempt *t)
 			  from->epoch,
 			  from->use_copy ? t->copy.jwe : from->jwe,
 			  from->lease };
-	struct lease lease;
 	struct err e = { 0 };
 	bool ok;
 
 	if (from->lease.len == 0)
 		ok = !t->has_copy || release_erase_copy(a, t->guest, &e);
 	else
-		ok = copy_check(&c, &me, &lease, &e) &&
-		     copy_save(agent_state_dir(a), &c, &e) &&
-		     copy_note_lease(agent_state_dir(a), &lease, now_us(a), &e);
+		ok = release_save_copy(a, &c, &e);
 	if (!ok)
 		log_err(a->log, LOG_LEVEL_WARN, "copy not kept", &e);
 }

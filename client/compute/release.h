@@ -32,6 +32,9 @@ MUST_CHECK bool release_get(struct agent *a, struct release *r, struct guest *gu
 /* The attempt on record is over, or has led to a running guest: durable, then reported. */
 MUST_CHECK bool release_report_started(struct agent *a, struct guest *g, struct err *e);
 MUST_CHECK bool release_report_stopped(struct agent *a, struct guest *g, struct err *e);
+/* Keeps a copy under a lease that came just now. A clock that does not agree with it is logged: it
+ * costs the latest time, not the copy. */
+MUST_CHECK bool release_save_copy(struct agent *a, const struct copy *c, struct err *e);
 /* Erases the copy, if there is one, and reports that. */
 MUST_CHECK bool release_erase_copy(struct agent *a, const struct guest *g, struct err *e);
 

@@ -38,10 +38,8 @@ static bool renew_lease(struct walk *walk, const struct guest *g, struct copy *c
 			struct err *e)
 {
 	struct agent *a = walk->agent;
-	struct lease_holder me = agent_holder(a);
 	const struct broker_held held = { c->instance, c->version, c->epoch };
 	struct buf jws = { 0 };
-	struct lease lease;
 	bool answered;
 
 	if (!broker_lease(a->broker, &held, &jws, &answered, e)) {
@@ -55,8 +53,7 @@ static bool renew_lease(struct walk *walk, const struct guest *g, struct copy *c
 	}
 	buf_done(&c->lease);
 	c->lease = jws;
-	return copy_check(c, &me, &lease, e) && copy_save(agent_state_dir(a), c, e) &&
-	       copy_note_lease(agent_state_dir(a), &lease, clock_wall_us(a->clock), e);
+	return release_save_copy(a, c, e);
 }
 
 static bool renew_guest(struct walk *walk, const struct guest *g, struct err *e)

@@ -180,6 +180,19 @@ def test_a_clock_that_was_put_back_starts_nothing(world, shifter):
     guest.stop()
 
 
+def test_a_clock_that_is_wrong_costs_no_copy(world, shifter):
+    guest = world.guest("host", permit=True)
+    said = len(world.agent_log())
+    with clock(world, shifter, 300):
+        guest.start()
+        log = world.agent_log()[said:]
+        assert guest.copy().exists()
+        assert "copy kept, latest time not stored" in log and "clock" in log
+        assert "not kept" not in log
+        guest.stop()
+    world.no_reports_wait()
+
+
 def test_leases_and_the_certificate_are_renewed_in_time(world, shifter):
     guest = started(world, "host")
     bed.until(lambda: guest.copy().exists(), "there is a copy")
