@@ -144,12 +144,21 @@ static bool state_is_free(const struct swtpm *s, struct err *e)
 		       (long)lock.l_pid, s->dir.text);
 }
 
+/* swtpm takes its options as lists with commas in between, and knows no way to write one. */
+static bool fits_a_list(const char *path, struct err *e)
+{
+	return strchr(path, ',') == NULL ||
+	       err_set(e, ERR_USAGE, "swtpm takes no path with a comma: %s", path);
+}
+
 bool swtpm_open(struct swtpm *s, const char *dir, const char *unix_path, int64_t port,
 		struct err *e)
 {
 	*s = (struct swtpm){
 		.data_fd = -1, .ctrl_fd = -1, .words_fd = -1, .dir_fd = -1, .port = port
 	};
+	if (!fits_a_list(dir, e) || !fits_a_list(unix_path != NULL ? unix_path : "", e))
+		return false;
 	s->words_fd = memfd_create("swtpm", MFD_CLOEXEC);
 	if (s->words_fd < 0)
 		return err_errno(e, ERR_IO, "no memory file");

@@ -8,6 +8,7 @@
  *          unix socket of mode 0600 and its twin PATH.ctrl, or 127.0.0.1:PORT and PORT + 1.
  * Refuses: a state that is locked by another emulator (ERR_STATE_BUSY), one that does not open
  *          with this passphrase (ERR_BAD_PASSPHRASE); all else is ERR_EMULATOR_FAILED.
+ *          A path with a comma: ERR_USAGE.
  * Child:   dies with this process; dumps no core.
  * Threads: one.
  */

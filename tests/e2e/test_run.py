@@ -295,6 +295,8 @@ def test_forget_erases_the_copy_and_the_owner_is_asked_again(world):
     (["run", "--port", "70000", bed.new_id()], 2, "number"), (["status", "more"], 2, "no argument"),
     (["agent", "--what"], 2, "option"), (["run", bed.new_id(), "two"], 2, "too many"),
     (["run", "--purpose", "dance", bed.new_id()], 2, ""),
+    (["run", "--tpm-state", "/tmp/a,b", bed.new_id()], 2, "comma"),
+    (["run", "--socket", "/tmp/a,b", bed.new_id()], 2, "comma"),
     (["run", bed.new_id()], 5, "not yours to see"), (["deliver", bed.new_id()], 1, "libvirt")])
 def test_wrong_words_have_their_exit_code(world, words, code, says):
     done = world.client(words[0], *world.state_dir(), *words[1:], check=False)
