@@ -110,7 +110,7 @@ class Host(Machine):
         self.init = None
 
     def words(self, *words):
-        return ["nsenter", "-t", self.pid, "-m", "-u", "-n", "-i", "-p", "--wdns=/", "--",
+        return ["nsenter", "-t", self.pid, "-m", "-r", "-u", "-n", "-i", "-p", "--wdns=/", "--",
                 *map(str, words)]
 
     def network(self, *words):
