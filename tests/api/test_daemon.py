@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -32,6 +33,12 @@ def fresh(tmp_path):
     yield b
     if b.process is not None:
         b.stop()
+
+
+def for_any_user(b, folder):
+    """The program where every user may run it, wherever the tree lies."""
+    folder.chmod(0o755)
+    b.program = shutil.copy(b.program, folder / "vtpm-brokerd")
 
 
 def fails(b, *words, code, says, **more):
@@ -155,11 +162,11 @@ def test_root_key_may_lie_elsewhere(tmp_path):
 def test_init_for_another_user(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    tmp_path.chmod(0o755)
     for parent in tmp_path.parents:
         if parent.stat().st_uid == 0 and parent != Path("/") and not parent.stat().st_mode & 1:
             parent.chmod(parent.stat().st_mode | 0o111)
     b = Broker(tmp_path)
+    for_any_user(b, tmp_path)
     b.run("init", "--state", str(b.state), "--user", "nobody", "--profiles", str(tmp_path / "p"))
     nobody = pwd.getpwnam("nobody")
     for file in (b.state, *b.state.iterdir()):
@@ -609,7 +616,7 @@ def test_memory_that_cannot_be_locked_names_the_limit():
         b = Broker(d)
         b.run("init", "--state", str(b.state), "--profiles", d + "/profiles",
               *(["--user", "nobody"] if os.geteuid() == 0 else []))
-        Path(d).chmod(0o755)
+        for_any_user(b, Path(d))
         for command in ("serve", "check-config"):
             fails(b, command, "--state", str(b.state), "--listen", "127.0.0.1:0", "--health", "none",
                   code=1, says="RLIMIT_MEMLOCK", preexec_fn=as_nobody_with_little_memory)
