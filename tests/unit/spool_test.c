@@ -113,10 +113,67 @@ static void test_senders(const char *dir)
 	spool_let_go(s);
 }
 
+static bool add_kind(struct spool *s, const char *kind)
+{
+	struct uuid id = { "11111111-2222-4333-8444-555555555555" };
+	struct err e = { 0 };
+
+	return spool_add(s, kind, &id, &id, INT64_C(1800000000000000), &e);
+}
+
+static size_t batch_text(struct spool *s, struct buf *text)
+{
+	struct spool_count n = { 0 };
+	struct err e = { 0 };
+
+	buf_done(text);
+	*text = (struct buf){ 0 };
+	return spool_batch(s, text, &n, &e) ? n.reports : SIZE_MAX;
+}
+
+static void test_few(const char *dir)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+	OWNED(spool) s = NULL;
+	struct err e = { 0 };
+	char first_id[64];
+
+	check("a new spool is empty", spool_open(dir, &s, &e) && spool_waiting(s) == 0 &&
+					      batch_text(s, &text) == 0);
+	check("reports come out in order, from 1",
+	      add_kind(s, "started") && add_kind(s, "stopped") &&
+		      batch_text(s, &text) == 2 &&
+		      strstr(text.at, "\"seq\":1}") != NULL &&
+		      strstr(text.at, "started") < strstr(text.at, "stopped"));
+	check("and with the time in RFC 3339",
+	      strstr(text.at, "\"at\":\"2027-01-15T08:00:00Z\"") != NULL);
+	memcpy(first_id, text.at, 60);
+	check("what was taken is gone", spool_taken(s, 1, &e) && spool_waiting(s) == 1 &&
+						batch_text(s, &text) == 1 &&
+						strstr(text.at, "\"seq\":2}") != NULL);
+	check("taking it twice changes nothing",
+	      spool_taken(s, 1, &e) && spool_waiting(s) == 1);
+	check("what was never made cannot be taken", !spool_taken(s, 3, &e));
+	spool_free(spool_move(&s));
+	err_clear(&e);
+	check("after a restart the same report waits, in the same spool",
+	      spool_open(dir, &s, &e) && spool_waiting(s) == 1 &&
+		      batch_text(s, &text) == 1 &&
+		      strstr(text.at, "\"seq\":2}") != NULL &&
+		      memcmp(first_id, text.at, 60) == 0);
+	check("numbers go on after all was taken and the agent restarted",
+	      spool_taken(s, 2, &e) &&
+		      (spool_free(spool_move(&s)), spool_open(dir, &s, &e)) &&
+		      add_kind(s, "used_copy") && batch_text(s, &text) == 1 &&
+		      strstr(text.at, "\"seq\":3}") != NULL);
+}
+
 int main(void)
 {
 	CLEANUP(state_dir_done) struct state_dir dir = state_dir_make();
+	CLEANUP(state_dir_done) struct state_dir small = state_dir_make();
 
+	test_few(small.path);
 	test_many(dir.path);
 	test_again(dir.path);
 	test_damage(dir.path);
