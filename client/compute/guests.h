@@ -3,7 +3,8 @@
  * guests - what this host remembers of each guest, one durable file per instance.
  *
  * Holds:   the highest placement epoch and version seen, and the start attempt that is not
- *          over yet, so that a crash of the agent leaves nothing unreported.
+ *          over yet, so that a crash of the agent leaves nothing unreported. Removed once the
+ *          guest is placed elsewhere and nothing is left to report.
  * Known:   a guest whose secret was given here once (version above 0).
  * Refuses: a record of another instance than its name says, or one that does not parse: ERR_IO.
  * Knows:   no secret and no copy of one.
