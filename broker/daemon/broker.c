@@ -146,11 +146,17 @@ bool broker_start(struct broker *b, struct err *e)
 	return take_lock(b, e) && dispatch_start(&o, &b->dispatch, e);
 }
 
+void broker_stop(struct broker *b)
+{
+	dispatch_free(b->dispatch);
+	b->dispatch = NULL;
+}
+
 void broker_free(struct broker *b)
 {
 	if (!b)
 		return;
-	dispatch_free(b->dispatch);
+	broker_stop(b);
 	buf_done(&b->server_cert);
 	secret_free(b->server_key);
 	auth_free(b->auth);

@@ -3,7 +3,8 @@
  * broker - the parts of one serving process, in the order in which they stand on one another.
  *
  * Owns:    all of them, for the life of the process.
- * Gives:   broker_open (everything that serve needs, but no socket yet), broker_close.
+ * Gives:   broker_open (everything that serve needs, but no socket yet), broker_start,
+ *          broker_stop.
  * Refuses: what serve would refuse: keys, database, memory locking, names, a second broker on
  *          the same state.
  * Threads: opened and closed by main, with the program's signals blocked.
@@ -34,6 +35,8 @@ struct broker {
 
 MUST_CHECK bool broker_open(const struct config *c, struct broker **ret, struct err *e);
 MUST_CHECK bool broker_start(struct broker *b, struct err *e); /* the workers */
+/* After the last socket is closed: what is still to be recorded and logged is, when it returns. */
+void broker_stop(struct broker *b);
 void broker_free(struct broker *b);
 /* Another process serves this state now. */
 bool broker_is_running(const struct config *c);

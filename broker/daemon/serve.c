@@ -78,6 +78,7 @@ static bool serve(const struct cli *cli, struct broker *b, const sigset_t *signa
 	if (told)
 		wait_for_signal(b, signals);
 	http_stop(h);
+	broker_stop(b);
 	notify_stopped(cli);
 	log_event(b->log, LOG_LEVEL_INFO, "stopped", NULL);
 	return told;
