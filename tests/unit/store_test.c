@@ -131,6 +131,7 @@ static void failing_migration(void)
 	      db_schema_version(db, &version, &e) && version == 0 && migrate_up(db, &e) &&
 		      db_schema_version(db, &version, &e) && version == migrations_count);
 	check("once up, nothing is left to do", migrate_up(db, &e));
+	db_free(db_move(&db));
 	unlink(path);
 }
 
