@@ -206,8 +206,8 @@ def run_pytest(suite, build):
         xml = Path(folder) / "junit.xml"
         status, text, _ = run(
             ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider",
-             f"--junitxml={xml}", f"--rootdir={TOP}", f"tests/{suite}"], build, SECONDS_OF[suite],
-            progress)
+             f"--junitxml={xml}", f"--rootdir={TOP}", f"--basetemp={folder}/t", f"tests/{suite}"],
+            build, SECONDS_OF[suite], progress)
         for name, (count, spent) in count_junit(xml, status, text).items():
             yield name, count, spent
 
