@@ -35,8 +35,7 @@
 	C(T, TEXT, key_hash) C(T, TEXT, name) C(T, TEXT, state) \
 	L(T, sealing_spki, sealing_len) C(T, TEXT, sealing_kid) C(T, INTEGER, policies) \
 	C(T, INTEGER, protocol) C(T, TEXT, features) C(T, TEXT, address) \
-	C(T, INTEGER, created_us) C(T, INTEGER, approved_us) C(T, INTEGER, fenced_us) \
-	C(T, INTEGER, seen_us)
+	C(T, INTEGER, created_us) C(T, INTEGER, approved_us) C(T, INTEGER, fenced_us)
 
 #define INSTANCE_KEYS 1
 #define INSTANCE_KEY_LAST id

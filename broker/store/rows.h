@@ -61,7 +61,6 @@ struct host_row { /* key: key_hash; name is unique among those not revoked */
 	char features[SUBJECT_SIZE]; /* lines */
 	char address[NAME_SIZE];
 	int64_t created_us, approved_us, fenced_us;
-	int64_t seen_us; /* last start of an agent, coarse */
 };
 
 struct instance_row { /* key: id */

@@ -26,8 +26,8 @@
 #define P9 P8 ", $9"
 #define P10 P9 ", $10"
 #define P13 P10 ", $11, $12, $13"
-#define P15 P13 ", $14, $15"
-#define P17 P15 ", $16, $17"
+#define P14 P13 ", $14"
+#define P17 P14 ", $15, $16, $17"
 #define P26 P17 ", $18, $19, $20, $21, $22, $23, $24, $25, $26"
 
 #define SQL_NAME(T, kind, field) #field ", "
@@ -49,7 +49,7 @@
 #define ROW_STATEMENTS(X) \
 	ROW(X, TOKEN, token, 13, 14) \
 	ROW(X, ENROLL, enroll, 8, 9) \
-	ROW(X, HOST, host, 15, 16) \
+	ROW(X, HOST, host, 14, 15) \
 	ROW(X, INSTANCE, instance, 17, 18) \
 	ROW(X, VERSION, version, 9, 10) \
 	ROW(X, PLACEMENT, placement, 9, 10) \

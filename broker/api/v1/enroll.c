@@ -178,7 +178,6 @@ static void keep_state(const struct host_row *before, struct host_row *h)
 	h->head = before->head;
 	h->created_us = before->created_us;
 	h->fenced_us = before->fenced_us;
-	h->seen_us = before->seen_us;
 	h->approved_us = same ? before->approved_us : 0;
 	text_cut(h->state, sizeof(h->state), state);
 }

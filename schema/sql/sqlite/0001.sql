@@ -54,7 +54,6 @@ CREATE TABLE host (
 	created_us INTEGER NOT NULL,
 	approved_us INTEGER NOT NULL,
 	fenced_us INTEGER NOT NULL,
-	seen_us INTEGER NOT NULL,
 	generation INTEGER NOT NULL,
 	mac BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
