@@ -145,7 +145,7 @@ def test_refusals_of_one_kind_become_one_record_with_a_count(own_broker):
         refused(b.h1.release(i), "not_found")
     records = [a for a in b.audit(instance=i) if a["verb"] == "release"]
     assert len(records) == 1
-    b.stop()
+    assert b.stop() == 0
     b.start()
     records = [a for a in b.audit(instance=i) if a["verb"] == "release"]
     assert sorted(a["count"] for a in records) == [1, 29]
