@@ -10,7 +10,7 @@
 enum { SERIAL_BYTES = 16, BACKDATE_S = 120, CA_DAYS = 20 * 365 };
 
 struct ca {
-	EVP_PKEY *key;     /* owned */
+	EVP_PKEY *key;     /* owned; NULL: it only checks */
 	X509 *cert;        /* owned */
 	X509_STORE *trust; /* owned: this CA and nothing else */
 };
@@ -114,19 +114,39 @@ static X509_STORE *trust_only(X509 *cert)
 	return NULL;
 }
 
+/* Whom to trust; the power to issue is the key's. */
+static bool take_cert(struct ca *ca, const char *cert_pem, struct err *e)
+{
+	if (!ca)
+		return err_set(e, ERR_NO_MEMORY, "no memory for the CA");
+	ca->cert = x509_from_pem(cert_pem);
+	if (!ca->cert || X509_check_ca(ca->cert) != 1)
+		return evp_failed(e, ERR_BAD_CERTIFICATE,
+				  "this is not the certificate of a CA");
+	ca->trust = trust_only(ca->cert);
+	return ca->trust || evp_failed(e, ERR_NO_MEMORY, "no memory for the CA");
+}
+
+bool ca_trust(const char *cert_pem, struct ca **ret, struct err *e)
+{
+	OWNED(ca) ca = calloc(1, sizeof(*ca));
+
+	if (!take_cert(ca, cert_pem, e))
+		return false;
+	*ret = ca_move(&ca);
+	return true;
+}
+
 bool ca_open(const struct pkey *key, const char *cert_pem, struct ca **ret, struct err *e)
 {
 	OWNED(ca) ca = calloc(1, sizeof(*ca));
 
-	if (!ca)
-		return err_set(e, ERR_NO_MEMORY, "no memory for the CA");
-	ca->cert = x509_from_pem(cert_pem);
-	if (!ca->cert || X509_check_ca(ca->cert) != 1 ||
-	    X509_check_private_key(ca->cert, pkey_evp(key)) != 1)
+	if (!take_cert(ca, cert_pem, e))
+		return false;
+	if (X509_check_private_key(ca->cert, pkey_evp(key)) != 1)
 		return evp_failed(e, ERR_BAD_CERTIFICATE,
 				  "the CA's certificate does not belong to its key");
-	ca->trust = trust_only(ca->cert);
-	if (!ca->trust || EVP_PKEY_up_ref(pkey_evp(key)) != 1)
+	if (EVP_PKEY_up_ref(pkey_evp(key)) != 1)
 		return evp_failed(e, ERR_NO_MEMORY, "no memory for the CA");
 	ca->key = pkey_evp(key);
 	*ret = ca_move(&ca);
@@ -236,6 +256,8 @@ static bool finish_cert(const struct ca *ca, X509 *cert, const struct use *use,
 {
 	struct issuer by = { ca->key, ca->cert };
 
+	if (!ca->key)
+		return err_set(e, ERR_INTERNAL, "a CA without its key issues nothing");
 	if (!add_use(cert, ca, use, e) || !sign_cert(cert, &by, e))
 		return false;
 	return x509_to_pem(cert, ret_pem) ||

@@ -51,6 +51,8 @@ MUST_CHECK bool ca_make(const char *name, int64_t now_us, struct pkey **ret_key,
 			struct buf *ret_cert_pem, struct err *e);
 MUST_CHECK bool ca_open(const struct pkey *key, const char *cert_pem, struct ca **ret,
 			struct err *e); /* copies */
+/* From the certificate alone, as hosts have it: it checks and issues nothing. */
+MUST_CHECK bool ca_trust(const char *cert_pem, struct ca **ret, struct err *e);
 void ca_free(struct ca *ca);
 MUST_CHECK bool ca_key_hash(const struct ca *ca, char ret[PKI_HASH_HEX], struct err *e);
 DEFINE_DROP(ca)

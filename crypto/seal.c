@@ -2,6 +2,7 @@
 #include "crypto/seal.h"
 
 #include "crypto/ecdh.h"
+#include "crypto/jwe.h"
 #include "crypto/random.h"
 
 #include <inttypes.h>
@@ -67,26 +68,43 @@ static bool check_header(const struct seal_header *h, struct err *e)
 	if (!text_is_name(h->purpose, sizeof(h->purpose) - 1))
 		return err_field(e, ERR_BAD_VALUE, "purpose", "this is not a purpose");
 	if (!uuid_is_set(&h->instance) || !uuid_is_set(&h->secret) ||
-	    !uuid_is_set(&h->attempt))
+	    !uuid_is_set(&h->attempt) || h->handover < 0)
 		return err_set(e, ERR_INTERNAL, "a sealed header lacks an id");
 	return true;
 }
 
-static bool add_header(const struct seal_header *h, const struct ecdh_point *epk,
-		       struct buf *ret, struct err *e)
+bool jwe_claims(const struct seal_header *h, char *ret, size_t cap, struct err *e)
 {
-	char text[1024];
+	char handover[48] = "";
 
-	if (!text_format(
-		    text, sizeof(text),
-		    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"typ\":\"" SEAL_TYP "\","
-		    "\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}"
-		    ","
-		    "\"kid\":\"%s\",\"instance\":\"%s\",\"secret\":\"%s\","
-		    "\"version\":%" PRId64 ",\"purpose\":\"%s\",\"epoch\":%" PRId64 ","
-		    "\"attempt\":\"%s\",\"nonce\":\"%s\"}",
-		    epk->x, epk->y, h->kid, h->instance.text, h->secret.text, h->version,
-		    h->purpose, h->epoch, h->attempt.text, h->nonce))
+	if (!check_header(h, e))
+		return false;
+	if ((h->handover && !text_format(handover, sizeof(handover),
+					 ",\"handover\":%" PRId64, h->handover)) ||
+	    !text_format(ret, cap,
+			 "\"kid\":\"%s\",\"instance\":\"%s\",\"secret\":\"%s\","
+			 "\"version\":%" PRId64 ",\"purpose\":\"%s\",\"epoch\":%" PRId64
+			 ",\"attempt\":\"%s\",\"nonce\":\"%s\"%s",
+			 h->kid, h->instance.text, h->secret.text, h->version, h->purpose,
+			 h->epoch, h->attempt.text, h->nonce, handover))
+		return err_set(e, ERR_INTERNAL, "a sealed header does not fit");
+	return true;
+}
+
+static bool add_header(const struct jwe_form *form, const struct seal_header *h,
+		       const struct ecdh_point *epk, struct buf *ret, struct err *e)
+{
+	char text[1024], claims[JWE_CLAIMS];
+	const char *cty = form->cty ? form->cty : "";
+
+	if (!jwe_claims(h, claims, sizeof(claims), e))
+		return false;
+	if (!text_format(text, sizeof(text),
+			 "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"typ\":\"%s\","
+			 "%s%s%s\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\","
+			 "\"x\":\"%s\",\"y\":\"%s\"},%s}",
+			 form->typ, *cty ? "\"cty\":\"" : "", cty, *cty ? "\"," : "",
+			 epk->x, epk->y, claims))
 		return err_set(e, ERR_INTERNAL, "a sealed header does not fit");
 	buf_add_b64url(ret, (struct view){ (const uint8_t *)text, strlen(text) });
 	return true;
@@ -135,17 +153,19 @@ static void add_parts(const struct sealing *w, struct buf *ret)
 	buf_add_b64url(ret, (struct view){ w->tag, sizeof(w->tag) });
 }
 
-bool seal_jwe(struct sealer *s, struct seal_header *header, const struct secret *plain,
-	      struct buf *ret, struct err *e)
+bool jwe_seal(struct sealer *s, const struct jwe_form *form, struct seal_header *header,
+	      struct view plain, struct buf *ret, struct err *e)
 {
-	CLEANUP(sealing_done) struct sealing w = { .plain = secret_view(plain) };
+	CLEANUP(sealing_done) struct sealing w = { .plain = plain };
 	struct ecdh_point epk;
 	size_t start = ret->len;
 
+	if (plain.len == 0 || plain.len > form->most)
+		return err_set(e, ERR_INTERNAL, "a %s has 1 to %zu bytes", form->typ,
+			       form->most);
 	memcpy(header->kid, s->kid, sizeof(header->kid));
-	if (!check_header(header, e) ||
-	    !ecdh_send(s->maker, s->to, &epk, w.key, sizeof(w.key), e) ||
-	    !add_header(header, &epk, ret, e))
+	if (!ecdh_send(s->maker, s->to, &epk, w.key, sizeof(w.key), e) ||
+	    !add_header(form, header, &epk, ret, e))
 		return false;
 	if (ret->failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory to seal");
@@ -154,4 +174,10 @@ bool seal_jwe(struct sealer *s, struct seal_header *header, const struct secret 
 		return false;
 	add_parts(&w, ret);
 	return !ret->failed || err_set(e, ERR_NO_MEMORY, "no memory to seal");
+}
+
+bool seal_jwe(struct sealer *s, struct seal_header *header, const struct secret *plain,
+	      struct buf *ret, struct err *e)
+{
+	return jwe_seal(s, &jwe_release, header, secret_view(plain), ret, e);
 }

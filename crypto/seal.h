@@ -4,7 +4,8 @@
  *        (RFC 7518, 4.6 and 5.3).
  *
  * Header:  alg, enc, typ "vtpm-release", epk, kid (recipient's JWK thumbprint), instance, secret, version,
- *          purpose, epoch, attempt, nonce - all protected, so all bound to the value.
+ *          purpose, epoch, attempt, nonce, and handover when it is part of one - all protected,
+ *          so all bound to the value.
  * Gives:   seal_jwe (a sealer is parsed once per recipient), open_jwe, which returns the
  *          header it authenticated; the caller compares it with what it asked for.
  * Refuses: other algorithms, "zip", "crit", a foreign kid, points off the curve,
@@ -27,7 +28,8 @@ struct seal_header {
 	char purpose[16];
 	int64_t epoch;
 	struct uuid attempt;
-	char nonce[64]; /* chosen by the host: 16..63 base64url characters */
+	char nonce[64];   /* chosen by the host: 16..63 base64url characters */
+	int64_t handover; /* its number, from 1; 0: this is no part of one */
 };
 
 struct sealer;

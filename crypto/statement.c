@@ -1,57 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/statement.h"
 
+#include "crypto/es256.h"
 #include "crypto/jose.h"
-#include "crypto/pkey.h"
 
-#include <openssl/ecdsa.h>
 #include <string.h>
 
 #define LEASE_TYP "vtpm-lease"
 enum { HEADER, PAYLOAD, SIGNATURE, PARTS };
-enum { RAW_BYTES = 64, DER_MAX = 72 };
-
-/* ES256 carries r and s side by side (RFC 7518, 3.4); OpenSSL speaks DER. */
-static bool raw_from_der(struct view der, uint8_t ret[RAW_BYTES])
-{
-	const uint8_t *at = der.at;
-	ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
-	bool ok = pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), ret, RAW_BYTES / 2) > 0 &&
-		  BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret + RAW_BYTES / 2,
-			       RAW_BYTES / 2) > 0;
-
-	ECDSA_SIG_free(pair);
-	return ok;
-}
-
-static bool der_from_raw(const uint8_t raw[RAW_BYTES], uint8_t ret[DER_MAX],
-			 size_t *ret_len)
-{
-	ECDSA_SIG *pair = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(raw, RAW_BYTES / 2, NULL);
-	BIGNUM *s = BN_bin2bn(raw + RAW_BYTES / 2, RAW_BYTES / 2, NULL);
-	int len = 0;
-
-	if (pair && r && s && ECDSA_SIG_set0(pair, r, s) == 1) {
-		len = i2d_ECDSA_SIG(pair, NULL);
-		if (len > 0 && len <= DER_MAX)
-			i2d_ECDSA_SIG(pair, &ret);
-	} else {
-		BN_free(r);
-		BN_free(s);
-	}
-	ECDSA_SIG_free(pair);
-	*ret_len = (size_t)len;
-	return len > 0 && len <= DER_MAX;
-}
 
 static bool sign_into(const struct pkey *key, struct view text, struct buf *ret)
 {
-	uint8_t der[DER_MAX], raw[RAW_BYTES];
-	size_t len = 0;
+	uint8_t raw[ES256_BYTES];
 
-	if (!pkey_sign(pkey_evp(key), text, der, sizeof(der), &len) ||
-	    !raw_from_der((struct view){ der, len }, raw))
+	if (!es256_sign(key, text, raw))
 		return false;
 	buf_add(ret, ".");
 	buf_add_b64url(ret, (struct view){ raw, sizeof(raw) });
@@ -144,11 +106,9 @@ static bool read_lease(struct view part, struct lease *ret, struct err *e)
 
 static bool is_signed_by(const struct pkey *key, struct view text, struct view part)
 {
-	uint8_t raw[RAW_BYTES], der[DER_MAX];
-	size_t len = 0;
+	uint8_t raw[ES256_BYTES];
 
-	return jose_bytes(part, raw, sizeof(raw)) && der_from_raw(raw, der, &len) &&
-	       pkey_verifies(pkey_evp(key), text, (struct view){ der, len });
+	return jose_bytes(part, raw, sizeof(raw)) && es256_verifies(key, text, raw);
 }
 
 bool lease_check(const struct pkey *statement, struct view compact, struct lease *ret,

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "crypto/mac.h"
+#include "crypto/pkey.h"
 
 #include <string.h>
 #include <time.h>
@@ -107,6 +108,15 @@ bool pki_pem_key_hash(const char *pem, char ret[PKI_HASH_HEX], struct err *e)
 
 	return cert ? key_hash(cert, ret, e)
 		    : evp_failed(e, ERR_BAD_CERTIFICATE, "this is not a certificate");
+}
+
+bool x509_der_key(struct view der, struct pkey **ret, struct err *e)
+{
+	const uint8_t *at = der.at;
+	OWNED_EVP(X509) cert = d2i_X509(NULL, &at, (long)der.len);
+
+	return (cert && pkey_share(X509_get0_pubkey(cert), ret)) ||
+	       evp_failed(e, ERR_BAD_CERTIFICATE, "a certificate's key is not on P-256");
 }
 
 static bool take_pem(BIO *bio, struct buf *ret)

@@ -17,6 +17,8 @@ MUST_CHECK bool x509_set_name(X509_NAME *name, const char *common_name);
 /* The one CN, if the name has nothing else. */
 MUST_CHECK bool x509_common_name(const X509_NAME *name, char *ret, size_t cap);
 MUST_CHECK bool x509_facts(const X509 *cert, struct cert_facts *ret, struct err *e);
+/* The certificate's key, P-256; what it is worth is for ca_check_client to say. */
+MUST_CHECK bool x509_der_key(struct view der, struct pkey **ret, struct err *e);
 /* Appends PEM. */
 MUST_CHECK bool x509_to_pem(const X509 *cert, struct buf *ret);
 MUST_CHECK bool x509_req_to_pem(const X509_REQ *req, struct buf *ret);

@@ -14,6 +14,7 @@ static const struct seal_header given = {
 	.epoch = 7,
 	.attempt = { "2f1b2c3d-0001-4000-8000-00000000000c" },
 	.nonce = "_-9nonce0123456789nonce",
+	.handover = 5,
 };
 
 /* A recipient, a sealer to it, and one value sealed. */
@@ -72,6 +73,7 @@ static void test_round_trip(struct world *w)
 		      uuid_equal(&header.secret, &given.secret) &&
 		      uuid_equal(&header.attempt, &given.attempt));
 	check("and for what", header.version == 3 && header.epoch == 7 &&
+				      header.handover == 5 &&
 				      strcmp(header.purpose, "autostart") == 0 &&
 				      strcmp(header.nonce, given.nonce) == 0);
 	check("and to whom", pkey_kid(w->own, kid, &e) && strcmp(header.kid, kid) == 0);
@@ -157,6 +159,8 @@ static const struct {
 	  "not on P-256" },
 	{ "a member that appears twice is refused",
 	  "{\"alg\":\"dir\",\"alg\":\"ECDH-ES\"," OURS EPK REST, "header" },
+	{ "a hand-over numbered 0 is refused",
+	  "{\"alg\":\"ECDH-ES\",\"handover\":0," OURS EPK REST, "handover" },
 	{ "a header that is no JSON is refused", "alg=ECDH-ES%s", "header" },
 };
 
@@ -270,6 +274,25 @@ static void test_seal_refusals(struct world *w)
 	}
 }
 
+static void test_no_handover(struct world *w)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+	OWNED(secret) got = NULL;
+	struct seal_header header = given;
+	struct err e = { 0 };
+
+	header.handover = 0;
+	check("what is part of no hand-over says none",
+	      seal_jwe(w->sealer, &header, w->plain, &out, &e) &&
+		      open_jwe(w->own, (struct view){ (uint8_t *)out.at, out.len },
+			       &header, &got, &e) &&
+		      header.handover == 0);
+	header.handover = -1;
+	check("a hand-over below 1 is not sealed",
+	      !seal_jwe(w->sealer, &header, w->plain, &out, &e) &&
+		      e.kind == ERR_INTERNAL);
+}
+
 static void test_lengths(struct world *w)
 {
 	static const size_t lens[] = { 1, 2, 3, 31, 4096, SECRET_MAX };
@@ -313,6 +336,7 @@ int main(void)
 	test_parts(&w);
 	test_swapped(&w);
 	test_seal_refusals(&w);
+	test_no_handover(&w);
 	test_lengths(&w);
 	test_fresh(&w);
 	return done();
