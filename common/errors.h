@@ -58,6 +58,12 @@
 	X(ROOT_KEY_NOT_BACKED_UP, "root_key_not_backed_up", 409, 6, "The root key has no backup yet", "vtpm-brokerd backup --root-key FILE") \
 	X(STATE_MISSING, "state_missing", 409, 6, "The TPM state is gone", "restore the file, or vtpmctl instance new-tpm ID") \
 	X(HOST_NAME_TAKEN, "host_name_taken", 409, 6, "Another host has this name", "revoke that host first") \
+	X(HANDOVER_OPEN, "handover_open", 409, 6, "A hand-over of this instance is under way", "vtpmctl handover show ID") \
+	X(HANDOVER_STATE, "handover_state", 409, 6, "The hand-over is in another state", "vtpmctl handover show ID") \
+	X(HOST_DRAINING, "host_draining", 409, 6, "The host is being drained and takes no guests", "choose another host, or vtpmctl host undrain NAME") \
+	X(HOST_NOT_OFF, "host_not_off", 409, 6, "The other host must be fenced and off", "vtpmctl host fence NAME, then say --host-is-off") \
+	X(NOT_TOLD, "not_told", 409, 6, "A host must first say what it has of the guest", "vtpmctl handover show ID") \
+	X(NOT_PROVEN, "not_proven", 409, 6, "It is not proven that the guest ran elsewhere", "") \
 	/* policy */ \
 	X(PERMIT_MISSING, "permit_missing", 403, 7, "The owner has not permitted this", "the owner: vtpmctl permit ID") \
 	X(PERMIT_EXPIRED, "permit_expired", 403, 7, "The owner's permit has run out", "the owner: vtpmctl permit ID") \
@@ -69,9 +75,12 @@
 	X(HOST_TOO_OLD, "host_too_old", 403, 7, "The host's client is too old", "upgrade vtpm-client there") \
 	X(NO_READER, "no_reader", 403, 7, "A deployment secret has no reader", "") \
 	X(NOT_A_RELEASE, "not_a_release", 403, 7, "This purpose needs a record that does not exist", "") \
+	X(CONSENT_REFUSED, "consent_refused", 403, 7, "The source host does not agree", "") \
+	X(MIGRATION_OFFLINE, "migration_offline", 403, 7, "An offline migration does not carry the TPM's state", "vtpm-client migrate --cold") \
 	X(ATTEMPT_MISMATCH, "attempt_mismatch", 409, 6, "This attempt was made for something else", "use a new attempt") \
 	/* on a compute host */ \
 	X(STARTING_UP, "starting_up", 503, 1, "The agent is starting up", "try again in a moment") \
+	X(SOURCE_SILENT, "source_silent", 503, 8, "The agent of the source host does not answer", "start vtpm-client agent there") \
 	X(AGENT_UNREACHABLE, "agent_unreachable", 503, 8, "The agent of this host does not answer", "start vtpm-client agent") \
 	X(BROKER_UNREACHABLE, "broker_unreachable", 503, 8, "The broker does not answer", "check that vtpm-brokerd serves at that address") \
 	X(BAD_SERVER, "bad_server", 502, 8, "The server is not the broker we know", "check the address and the CA") \
