@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs suites of tests, counts every single test, and ends with one line that says it all.
 
-unit, fuzz and tsan are programs that print TAP; interop, api and e2e are pytest; demo counts
-itself. A program that dies, hangs or prints fewer tests than it planned has failed. With
+unit, fuzz and tsan are programs that print TAP; interop, api, e2e and migrate are pytest;
+demo counts itself. A program that dies, hangs or prints fewer tests than it planned has failed. With
 DEV_EXPECT_ROOT=1 a test skipped for want of root has failed as well.
 """
 import argparse
@@ -22,8 +22,9 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 # The unit tests run twice: with sanitizers, and as hardened as what is installed.
 BUILDS_OF = {"unit": ["build-asan", "build"], "fuzz": ["build-asan"], "interop": ["build-asan"],
-             "api": ["build-asan"], "e2e": ["build"], "demo": ["build"], "tsan": ["build-tsan"]}
-SECONDS_OF = {"api": 900, "e2e": 900, "interop": 300, "demo": 180}
+             "api": ["build-asan"], "e2e": ["build"], "migrate": ["build"], "demo": ["build"],
+             "tsan": ["build-tsan"]}
+SECONDS_OF = {"api": 900, "e2e": 900, "migrate": 600, "interop": 300, "demo": 180}
 # Only what is shared between threads; GnuTLS is not instrumented, so no whole broker.
 TSAN_PROGRAMS = re.compile(r"^(secret|store|writer|queue|dispatch|audit)$")
 

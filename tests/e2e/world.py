@@ -40,6 +40,19 @@ def new_id():
     return str(uuid.uuid4())
 
 
+def new_folder():
+    folder = Path(tempfile.mkdtemp(prefix="vtpm-e2e-"))
+    folder.chmod(0o711)
+    return folder
+
+
+def free_port():
+    """One of this machine's that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def run(*words, check=True, seconds=60, **more):
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True, check=False,
                           timeout=seconds, stdin=None if "input" in more else subprocess.DEVNULL,
@@ -63,8 +76,10 @@ class Machine:
 class Host(Machine):
     """A compute host; `down` and `up` again is a reboot: the disk stays, /run is new."""
 
-    def __init__(self, folder, name="h1"):
+    def __init__(self, folder, name="h1", address=None):
+        """With an address, libvirtd listens there and is moved to; who plugs it in is another."""
         self.folder, self.name, self.init, self.pid = Path(folder), name, None, None
+        self.address = address
         self.disk = self.folder / "disk"
         for place in PLACES + ["machine-etc"]:
             (self.disk / place).mkdir(parents=True)
@@ -88,6 +103,16 @@ class Host(Machine):
             conf.write(f'host_uuid = "{new_id()}"\nauth_unix_rw = "none"\n')
         with open(etc / "qemu.conf", "a") as conf:
             conf.write("cgroup_controllers = []\nnamespaces = []\n")
+        if self.address:
+            self.listen(etc)
+
+    def listen(self, etc):
+        with open(etc / "libvirtd.conf", "a") as conf:
+            conf.write(f'listen_tls = 0\nlisten_tcp = 1\nauth_tcp = "none"\n'
+                       f'listen_addr = "{self.address}"\n')
+        with open(etc / "qemu.conf", "a") as conf:
+            conf.write(f'migration_address = "{self.address}"\n'
+                       f'migration_host = "{self.address}"\n')
 
     def up(self):
         (self.disk / "booted").unlink(missing_ok=True)
@@ -132,7 +157,7 @@ class Host(Machine):
     def start_libvirtd(self, wait=True):
         if not self.pids("virtlogd"):
             self.run("virtlogd", "-d")
-        self.run("libvirtd", "-d")
+        self.run("libvirtd", "-d", *(["-l"] if self.address else []))
         if wait:
             until(lambda: self.virsh("uri", check=False).returncode == 0, "libvirtd serves")
 
@@ -156,18 +181,117 @@ class Host(Machine):
         return path
 
 
-class World:
+class Broker:
+    """A broker and its people, on the machine `place`, with a folder of their own."""
+
+    def __init__(self, folder, place, address, port):
+        self.folder = folder
+        self.place, self.address, self.port, self.broker = place, address, port, None
+        self.env = {"PATH": PATH, "HOME": str(self.folder), "LC_ALL": "C",
+                    "XDG_CONFIG_HOME": str(self.folder / "config")}
+
+    def start_broker(self, first=False):
+        state = self.folder / "broker"
+        ready, listen = self.folder / "port", f"{self.address}:{self.port}"
+        ready.unlink(missing_ok=True)
+        if first:
+            run(*self.place.network(BROKERD, "init", "--state", state, "--listen", listen,
+                                    "--name", self.address, "--url", f"https://{listen}",
+                                    "--accept-no-root-key-backup"), env=self.env)
+        self.broker = subprocess.Popen(
+            self.place.network(BROKERD, "serve", "--state", state, "--health", "none", "--listen",
+                               listen, "--port-file", ready),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.env,
+            stderr=open(self.folder / "broker.log", "ab"))
+        until(lambda: ready.exists() and ready.read_text().strip(), "the broker serves")
+
+    def stop_broker(self):
+        self.broker.terminate()
+        assert self.broker.wait(SECONDS) == 0
+
+    def ctl(self, profile, *words, check=True):
+        return run(*self.place.network(CTL, "--profile", profile, *words), check=check,
+                   env=self.env)
+
+    def json(self, profile, *words):
+        return json.loads(self.ctl(profile, "--json", *words).stdout)
+
+    def audit(self, instance):
+        found = self.json("auditor", "audit", "list", "--instance", instance, "--limit", "100")
+        return [(r["verb"], r["reason"]) for r in found["items"]]
+
+    def people_choose(self):
+        """An image for each policy, of the same name."""
+        for policy in ("user", "host", "deployment"):
+            self.ctl("operator", "image", "set", policy, "--allowed", policy)
+
+
+class Compute:
+    """A host that is enrolled, approved and has an agent."""
+
+    def __init__(self, site, host, name):
+        self.site, self.host, self.name, self.agent = site, host, name, None
+        self.libvirt = isinstance(host, Host)
+
+    def client(self, *words, **more):
+        return run(*self.host.words(CLIENT, *words), env=self.site.env, **more)
+
+    def enroll(self):
+        ticket = self.site.folder / f"{self.name}.enroll"
+        self.site.ctl("host-admin", "host", "token", self.name, "--out", ticket)
+        said = self.client("enroll", "--no-wait", *self.state_dir(), ticket).stdout
+        ticket.unlink()
+        self.fingerprint = said.split("fingerprint ")[1].split()[0]
+        self.site.ctl("host-admin", "host", "approve", self.name, "--fingerprint",
+                      self.fingerprint)
+
+    def state_dir(self):
+        return [] if self.libvirt else ["--state-dir", self.site.folder / self.name]
+
+    def client_file(self, name):
+        where = self.host.disk / "var/lib/vtpm-client" if self.libvirt else (
+            self.site.folder / self.name)
+        return where / name
+
+    def start_agent(self, wait_for_libvirt=True, **env):
+        read, write = os.pipe()
+        words = ["sh", "-c", f'exec "$@" --ready-fd {write}', "sh", CLIENT, "agent",
+                 *self.state_dir(), *([] if self.libvirt else ["--no-libvirt"])]
+        self.agent = subprocess.Popen(
+            self.host.words(*words), stdin=subprocess.DEVNULL, pass_fds=[write],
+            env=dict(self.site.env, **env), stdout=subprocess.DEVNULL,
+            stderr=open(self.site.folder / f"{self.name}.log", "ab"))
+        os.close(write)
+        with os.fdopen(read) as said:
+            assert said.readline() == "ready\n", self.agent_log()[-2000:]
+        if self.libvirt and wait_for_libvirt:
+            until(lambda: self.status()["libvirt"] == "up", "the agent has libvirt")
+
+    def agent_log(self):
+        return (self.site.folder / f"{self.name}.log").read_text()
+
+    def status(self):
+        return json.loads(self.client("status", "--json", *self.state_dir()).stdout)
+
+    def kill_agent(self, sig="KILL"):
+        if self.libvirt:
+            self.host.kill("vtpm-client", sig)
+        else:
+            self.agent.send_signal(getattr(signal, f"SIG{sig}"))
+        return self.agent.wait(SECONDS)
+
+    def no_reports_wait(self):
+        until(lambda: self.status()["waiting"] == 0, "the reports are sent")
+
+
+class World(Broker, Compute):
     """A broker with its people, and one host that is enrolled, approved and has an agent."""
 
     def __init__(self, libvirt=True):
-        self.folder = Path(tempfile.mkdtemp(prefix="vtpm-e2e-"))
-        self.folder.chmod(0o711)
-        self.libvirt = libvirt
-        self.host = Host(self.folder / "h1") if libvirt else Machine()
-        self.env = {"PATH": PATH, "HOME": str(self.folder), "LC_ALL": "C",
-                    "XDG_CONFIG_HOME": str(self.folder / "config")}
-        self.broker = self.agent = None
-        self.port = self.choose_port()
+        folder = new_folder()
+        host = Host(folder / "h1") if libvirt else Machine()
+        Broker.__init__(self, folder, host, "127.0.0.1", 7443 if libvirt else free_port())
+        Compute.__init__(self, self, host, "h1")
         self.known = {}
 
     def open(self):
@@ -177,8 +301,7 @@ class World:
         self.start_broker(first=True)
         self.enroll()
         self.start_agent()
-        for policy in ("user", "host", "deployment"):
-            self.ctl("operator", "image", "set", policy, "--allowed", policy)
+        self.people_choose()
         return self
 
     def close(self):
@@ -195,97 +318,6 @@ class World:
         assert not self.libvirt or not any((self.host.disk / "machine-etc").iterdir())
         if not os.environ.get("E2E_KEEP"):
             shutil.rmtree(self.folder)
-
-    # ---- the broker ----
-
-    def start_broker(self, first=False):
-        state = self.folder / "broker"
-        ready = self.folder / "port"
-        ready.unlink(missing_ok=True)
-        if first:
-            run(*self.host.network(BROKERD, "init", "--state", state, "--listen",
-                                   f"127.0.0.1:{self.port}", "--accept-no-root-key-backup"), env=self.env)
-        self.broker = subprocess.Popen(
-            self.host.network(BROKERD, "serve", "--state", state, "--health", "none", "--listen",
-                              f"127.0.0.1:{self.port}", "--port-file", ready),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.env,
-            stderr=open(self.folder / "broker.log", "ab"))
-        until(lambda: ready.exists() and ready.read_text().strip(), "the broker serves")
-
-    def choose_port(self):
-        """In the host's own network any; on the machine's, one that is free now."""
-        if self.libvirt:
-            return 7443
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    def stop_broker(self):
-        self.broker.terminate()
-        assert self.broker.wait(SECONDS) == 0
-
-    def ctl(self, profile, *words, check=True):
-        return run(*self.host.network(CTL, "--profile", profile, *words), check=check,
-                   env=self.env)
-
-    def json(self, profile, *words):
-        return json.loads(self.ctl(profile, "--json", *words).stdout)
-
-    def audit(self, instance):
-        found = self.json("auditor", "audit", "list", "--instance", instance, "--limit", "100")
-        return [(r["verb"], r["reason"]) for r in found["items"]]
-
-    # ---- the host's agent ----
-
-    def client(self, *words, **more):
-        return run(*self.host.words(CLIENT, *words), env=self.env, **more)
-
-    def enroll(self):
-        ticket = self.folder / "h1.enroll"
-        self.ctl("host-admin", "host", "token", "h1", "--out", ticket)
-        said = self.client("enroll", "--no-wait", *self.state_dir(), ticket).stdout
-        ticket.unlink()
-        self.fingerprint = said.split("fingerprint ")[1].split()[0]
-        self.ctl("host-admin", "host", "approve", "h1", "--fingerprint", self.fingerprint)
-
-    def state_dir(self):
-        return [] if self.libvirt else ["--state-dir", self.folder / "h1"]
-
-    def client_file(self, name):
-        where = self.host.disk / "var/lib/vtpm-client" if self.libvirt else self.folder / "h1"
-        return where / name
-
-    def start_agent(self, wait_for_libvirt=True, **env):
-        read, write = os.pipe()
-        words = ["sh", "-c", f'exec "$@" --ready-fd {write}', "sh", CLIENT, "agent",
-                 *self.state_dir(), *([] if self.libvirt else ["--no-libvirt"])]
-        self.agent = subprocess.Popen(
-            self.host.words(*words), stdin=subprocess.DEVNULL, pass_fds=[write],
-            env=dict(self.env, **env), stdout=subprocess.DEVNULL,
-            stderr=open(self.folder / "agent.log", "ab"))
-        os.close(write)
-        with os.fdopen(read) as said:
-            assert said.readline() == "ready\n", self.agent_log()[-2000:]
-        if self.libvirt and wait_for_libvirt:
-            until(lambda: self.status()["libvirt"] == "up", "the agent has libvirt")
-
-    def agent_log(self):
-        return (self.folder / "agent.log").read_text()
-
-    def status(self):
-        return json.loads(self.client("status", "--json", *self.state_dir()).stdout)
-
-    def kill_agent(self, sig="KILL"):
-        if self.libvirt:
-            self.host.kill("vtpm-client", sig)
-        else:
-            self.agent.send_signal(getattr(signal, f"SIG{sig}"))
-        return self.agent.wait(SECONDS)
-
-    def no_reports_wait(self):
-        until(lambda: self.status()["waiting"] == 0, "the reports are sent")
-
-    # ---- guests ----
 
     def guest(self, policy, place=True, permit=False, **more):
         return Guest(self, policy, place, permit, **more)
