@@ -37,9 +37,26 @@ static bool needs_ran(const struct ask *a)
 	return policy_needs(a) & NEED_RAN;
 }
 
-static bool needs_permit(const struct ask *a)
+static bool needs_word(const struct ask *a)
 {
 	return policy_needs(a) & NEED_PERMIT;
+}
+
+/* Nobody is at hand then, or the host is not the placed one: a permit cannot be given. */
+static bool is_unattended(const struct ask *a)
+{
+	return a->purpose == PURPOSE_REBOOT || a->purpose == PURPOSE_AUTOSTART ||
+	       a->purpose == PURPOSE_RESUME || needs_handover(a);
+}
+
+static bool needs_permit(const struct ask *a)
+{
+	return needs_word(a) && !is_unattended(a);
+}
+
+static bool needs_grant(const struct ask *a)
+{
+	return needs_word(a) && is_unattended(a);
 }
 
 static bool copy_serves(const struct ask *a)
@@ -250,6 +267,12 @@ const struct rule policy_rules[] = {
 	  .says = "the owner has permitted this purpose on this host",
 	  .change = "the owner: vtpmctl permit ID",
 	  .applies = needs_permit,
+	  .holds = permitted,
+	  .refuses = permit_refuses },
+	{ .name = "permit",
+	  .says = "the owner has granted this purpose on this host",
+	  .change = "the owner: vtpmctl grant create ID --hosts NAME",
+	  .applies = needs_grant,
 	  .holds = permitted,
 	  .refuses = permit_refuses },
 	{ .name = NULL },

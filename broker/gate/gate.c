@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/gate/word.h"
 #include "broker/vault/vault.h"
 
 struct gate {
@@ -28,18 +29,34 @@ void gate_free(struct gate *g)
 	free(g);
 }
 
+/* The same attempt, for the very same thing, while it is the newest and has not ended. */
+static bool is_redelivery(const struct verdict *v)
+{
+	const struct release_row *l = &v->release;
+
+	return l->head.generation != 0 &&
+	       uuid_equal(&l->instance, &v->question.instance) &&
+	       strcmp(l->host, v->host.key_hash) == 0 &&
+	       strcmp(l->purpose, purpose_name(v->question.purpose)) == 0 &&
+	       l->epoch == v->placement.epoch && l->version == v->instance.version &&
+	       v->now_us - l->at_us <= GATE_REDELIVERY_US &&
+	       l->at_us - v->now_us <= GATE_SKEW_US && /* the clock was set back */
+	       uuid_equal(&v->placement.attempt, &l->attempt) &&
+	       v->placement.stopped == 0;
+}
+
 /* Only what this purpose and policy can need is read: a release is the busiest request. */
 static bool read_words(struct reader *r, struct verdict *v, struct err *e)
 {
 	const struct question *q = &v->question;
 
-	if (v->ask.security != SECURITY_DEPLOYMENT &&
-	    !read_permit_for(r, &q->instance, purpose_name(q->purpose), &v->permit, e))
+	if (uuid_is_set(&q->attempt) && !read_release(r, &q->attempt, &v->release, e))
 		return false;
+	v->redelivered = is_redelivery(v);
 	if (v->ask.security == SECURITY_HOST &&
 	    !read_copy(r, &q->instance, v->host.key_hash, &v->copy, e))
 		return false;
-	return !uuid_is_set(&q->attempt) || read_release(r, &q->attempt, &v->release, e);
+	return v->ask.security == SECURITY_DEPLOYMENT || word_find(r, v, e);
 }
 
 static bool read_rows(struct reader *r, struct verdict *v, struct err *e)
@@ -116,42 +133,6 @@ static enum party party_of_person(const struct principal *who,
 	return PARTY_MEMBER;
 }
 
-/* The same attempt, for the very same thing, while it is the newest and has not ended. */
-static bool is_redelivery(const struct verdict *v)
-{
-	const struct release_row *l = &v->release;
-
-	return l->head.generation != 0 &&
-	       uuid_equal(&l->instance, &v->question.instance) &&
-	       strcmp(l->host, v->host.key_hash) == 0 &&
-	       strcmp(l->purpose, purpose_name(v->question.purpose)) == 0 &&
-	       l->epoch == v->placement.epoch && l->version == v->instance.version &&
-	       v->now_us - l->at_us <= GATE_REDELIVERY_US &&
-	       l->at_us - v->now_us <= GATE_SKEW_US && /* the clock was set back */
-	       uuid_equal(&v->placement.attempt, &l->attempt) &&
-	       v->placement.stopped == 0;
-}
-
-static enum permit_found permit_found(const struct verdict *v)
-{
-	const struct permit_row *p = &v->permit;
-
-	if (v->redelivered && uuid_is_set(&v->release.permit))
-		return PERMIT_OF_THIS_ATTEMPT;
-	if (p->head.generation == 0)
-		return PERMIT_NONE;
-	if (!gate_lines_hold(p->hosts, v->host.key_hash) ||
-	    p->epoch != v->placement.epoch ||
-	    strcmp(p->issuer, v->instance.issuer) != 0 ||
-	    strcmp(p->owner, v->instance.owner) != 0)
-		return PERMIT_OF_OTHER;
-	if (p->uses_left < 1)
-		return PERMIT_SPENT;
-	if (v->now_us < p->from_us || v->now_us >= p->until_us)
-		return PERMIT_LATE;
-	return PERMIT_GOOD;
-}
-
 /* The sealed copy of the value that is in force now, given at this placement. */
 static bool copy_is_current(const struct verdict *v)
 {
@@ -166,7 +147,6 @@ static void ask_of_host(struct verdict *v)
 	const struct question *q = &v->question;
 	struct ask *a = &v->ask;
 
-	v->redelivered = is_redelivery(v);
 	a->party = party_of_host(v);
 	a->host_supports = (v->host.policies & (int64_t)BIT(a->security)) != 0;
 	a->host_new_enough = v->host.protocol >= GATE_PROTOCOL;
@@ -174,7 +154,6 @@ static void ask_of_host(struct verdict *v)
 			 gate_lines_hold(v->instance.hosts, v->host.name);
 	a->secret_matches =
 		!uuid_is_set(&q->secret) || uuid_equal(&q->secret, &v->instance.secret);
-	a->permit = permit_found(v);
 	a->released_before = copy_is_current(v);
 	a->holds_copy = q->holds_copy != 0 && q->holds_copy == v->copy.version;
 	a->ran_before = uuid_is_set(&v->placement.attempt);
@@ -222,6 +201,41 @@ bool gate_allows(const struct verdict *v, struct err *e)
 	return err_set(e, reason_err(v->reason), "%s", reason_text(v->reason));
 }
 
+bool gate_uses_word(const struct verdict *v)
+{
+	return v->reason == REASON_ALLOWED && v->ask.permit == PERMIT_GOOD;
+}
+
+/* Once a minute is enough to know that it is in use. Were its row written at every release, a
+ * host that asks without end could keep the owner from taking the grant back. */
+static bool is_recorded(const struct verdict *v)
+{
+	const struct permit_row *p = &v->permit;
+
+	return p->uses == 0 && v->now_us >= p->used_us &&
+	       v->now_us - p->used_us < GATE_STANDING_US;
+}
+
+bool gate_burns(const struct verdict *v, const struct uuid *attempt,
+		struct permit_row *ret)
+{
+	if (!gate_uses_word(v) || is_recorded(v))
+		return false;
+	*ret = v->permit;
+	ret->uses_left -= ret->uses != 0;
+	ret->used_by = *attempt;
+	ret->used_us = v->now_us;
+	return true;
+}
+
+/* Answering the same attempt again burns nothing, but its grant must still stand. */
+static bool rests_on_word(const struct verdict *v)
+{
+	return gate_uses_word(v) ||
+	       (v->reason == REASON_ALLOWED && v->ask.permit == PERMIT_OF_THIS_ATTEMPT &&
+		v->permit.epoch == 0);
+}
+
 void gate_guard(const struct verdict *v, struct change *c, unsigned puts)
 {
 	const struct {
@@ -238,8 +252,8 @@ void gate_guard(const struct verdict *v, struct change *c, unsigned puts)
 		{ TABLE_COPY, &v->copy.head, &v->copy },
 	};
 
-	/* A permit that did not count may change as it likes. */
-	if (v->ask.permit != PERMIT_GOOD || v->reason == REASON_USE_COPY)
+	/* A word that did not count may change as it likes. */
+	if (!rests_on_word(v))
 		puts |= BIT(TABLE_PERMIT);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].head->generation != 0 && (puts & BIT(rows[i].table)) == 0)

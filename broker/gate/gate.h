@@ -21,7 +21,9 @@ struct gate;
 
 enum { GATE_PROTOCOL = 1 }; /* a host's client must speak at least this */
 #define GATE_REDELIVERY_US \
-	(600 * US_PER_S)              /* a lost reply may be asked for again so long */
+	(600 * US_PER_S) /* a lost reply may be asked for again so long */
+#define GATE_STANDING_US \
+	(60 * US_PER_S)               /* how often a standing grant's use is recorded */
 #define GATE_SKEW_US (120 * US_PER_S) /* of clocks, where a statement is carried */
 
 MUST_CHECK bool gate_new(const struct clock *clock, struct vault *vault,
@@ -36,6 +38,9 @@ bool gate_reaches_host(const struct token_row *t, const char *host_name);
 bool gate_is_owner(const struct principal *who, const struct instance_row *i);
 bool gate_sees(const struct principal *who, const struct instance_row *i,
 	       const struct placement_row *p); /* p matters to hosts alone */
+/* Permits and grants: for the owner, and those who watch over the whole. ERR_FORBIDDEN. */
+MUST_CHECK bool gate_sees_words(const struct principal *who, const struct instance_row *i,
+				struct err *e);
 /* Reads an instance that the asker may see; any other is ERR_NOT_FOUND. */
 MUST_CHECK bool gate_instance(struct reader *r, const struct principal *who,
 			      const struct uuid *id, struct instance_row *ret,
@@ -67,7 +72,7 @@ struct verdict {
 	struct version_row version;
 	struct project_key_row project; /* opens that version */
 	struct host_row host;
-	struct permit_row permit;   /* the newest for this purpose */
+	struct permit_row permit; /* the permit or grant that counts, or tells why not */
 	struct release_row release; /* of this very attempt */
 	struct copy_row copy;       /* of this host */
 };
@@ -82,6 +87,12 @@ MUST_CHECK bool gate_supposes(const struct gate *g, struct reader *r,
 			      struct verdict *ret, struct err *e);
 /* False and the error that the peer is told, unless the verdict allows. */
 MUST_CHECK bool gate_allows(const struct verdict *v, struct err *e);
+/* True where the release rests on a permit or grant, v->permit, and no earlier one did. */
+bool gate_uses_word(const struct verdict *v);
+/* True where that row changes with it: *ret is the row as it is after `attempt`, to be put in the
+ * same change. A standing grant is not used up, it records at times who rested on it. */
+bool gate_burns(const struct verdict *v, const struct uuid *attempt,
+		struct permit_row *ret);
 /* Guards every row of the verdict, but for the tables (BIT(TABLE_x)) that the caller puts. */
 void gate_guard(const struct verdict *v, struct change *c, unsigned puts);
 /* The value, for a verdict that allows. */

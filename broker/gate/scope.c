@@ -101,3 +101,13 @@ bool gate_own_instance(struct reader *r, const struct principal *who,
 			       "only the owner of the instance may do this");
 	return true;
 }
+
+bool gate_sees_words(const struct principal *who, const struct instance_row *i,
+		     struct err *e)
+{
+	if (gate_is_owner(who, i) || who->role == ROLE_OPERATOR ||
+	    who->role == ROLE_AUDITOR)
+		return true;
+	return err_set(e, ERR_FORBIDDEN,
+		       "permits and grants are shown to owner, operator and auditor");
+}

@@ -154,6 +154,46 @@ bool list_permits(struct reader *r, const struct uuid *instance, struct page p,
 	return walk_permit(r, &q, each, ctx, e);
 }
 
+bool list_grants(struct reader *r, const struct uuid *instance, struct page p,
+		 each_permit *each, void *ctx, struct err *e)
+{
+	QUERY(q, r->db, SQL_GRANTS);
+
+	query_text(&q, instance->text);
+	query_text(&q, p.after);
+	query_integer(&q, p.limit);
+	return walk_permit(r, &q, each, ctx, e);
+}
+
+/* A row that the index gave for another instance or purpose is not what was asked for. */
+struct words {
+	const struct uuid *instance;
+	const char *purpose;
+	each_permit *each;
+	void *ctx;
+};
+
+static bool each_word(void *ctx, const struct permit_row *row, struct err *e)
+{
+	const struct words *w = ctx;
+
+	if (!uuid_equal(&row->instance, w->instance) ||
+	    strcmp(row->purpose, w->purpose) != 0 || row->withdrawn != 0)
+		return row_tampered(table_spec(TABLE_PERMIT), row, e);
+	return w->each(w->ctx, row, e);
+}
+
+bool list_words(struct reader *r, const struct uuid *instance, const char *purpose,
+		each_permit *each, void *ctx, struct err *e)
+{
+	struct words w = { instance, purpose, each, ctx };
+	QUERY(q, r->db, SQL_WORDS);
+
+	query_text(&q, instance->text);
+	query_text(&q, purpose);
+	return walk_permit(r, &q, each_word, &w, e);
+}
+
 bool list_copies(struct reader *r, const char *host, struct page p, each_copy *each,
 		 void *ctx, struct err *e)
 {

@@ -106,20 +106,6 @@ bool read_permit(struct reader *r, const struct uuid *id, struct permit_row *ret
 	return get(r, TABLE_PERMIT, ret, e);
 }
 
-bool read_permit_for(struct reader *r, const struct uuid *instance, const char *purpose,
-		     struct permit_row *ret, struct err *e)
-{
-	QUERY(q, r->db, SQL_PERMIT_FOR);
-
-	query_text(&q, instance->text);
-	query_text(&q, purpose);
-	return find(r, TABLE_PERMIT, &q, ret, e) &&
-	       is_the_one(TABLE_PERMIT, ret,
-			  uuid_equal(&ret->instance, instance) &&
-				  strcmp(ret->purpose, purpose) == 0 && !ret->withdrawn,
-			  e);
-}
-
 bool read_release(struct reader *r, const struct uuid *attempt, struct release_row *ret,
 		  struct err *e)
 {

@@ -29,10 +29,6 @@ MUST_CHECK bool read_placement(struct reader *r, const struct uuid *instance,
 			       struct placement_row *ret, struct err *e);
 MUST_CHECK bool read_permit(struct reader *r, const struct uuid *id,
 			    struct permit_row *ret, struct err *e);
-/* The newest permit of that instance and purpose that was not withdrawn. */
-MUST_CHECK bool read_permit_for(struct reader *r, const struct uuid *instance,
-				const char *purpose, struct permit_row *ret,
-				struct err *e);
 MUST_CHECK bool read_release(struct reader *r, const struct uuid *attempt,
 			     struct release_row *ret, struct err *e);
 MUST_CHECK bool read_copy(struct reader *r, const struct uuid *instance, const char *host,
@@ -74,6 +70,12 @@ MUST_CHECK bool list_instances(struct reader *r, const struct instance_filter *f
 			       struct err *e);
 MUST_CHECK bool list_permits(struct reader *r, const struct uuid *instance, struct page p,
 			     each_permit *each, void *ctx, struct err *e);
+MUST_CHECK bool list_grants(struct reader *r, const struct uuid *instance, struct page p,
+			    each_permit *each, void *ctx, struct err *e);
+/* All permits and grants of that purpose that were not withdrawn, the newest first. */
+MUST_CHECK bool list_words(struct reader *r, const struct uuid *instance,
+			   const char *purpose, each_permit *each, void *ctx,
+			   struct err *e);
 MUST_CHECK bool list_copies(struct reader *r, const char *host, struct page p,
 			    each_copy *each, void *ctx, struct err *e);
 MUST_CHECK bool list_settings(struct reader *r, const char *scope, struct page p,

@@ -103,18 +103,18 @@ struct placement_row { /* key: instance */
 	int64_t off_until_us; /* the operator's word: the previous host stays off until then */
 };
 
-struct permit_row { /* key: id; a permit, or a grant with more uses */
+struct permit_row { /* key: id; a permit, or a grant */
 	struct row_head head;
 	struct uuid id;
 	struct uuid instance;
 	char purpose[WORD_SIZE];
 	char hosts[LINES_SIZE]; /* key hashes */
-	int64_t epoch;
+	int64_t epoch;          /* 0: any placement, a grant */
 	char issuer[SUBJECT_SIZE], owner[SUBJECT_SIZE];
 	int64_t created_us, from_us, until_us;
-	int64_t uses, uses_left;
-	int64_t withdrawn;   /* replaced by a newer one, or deleted by the owner */
-	struct uuid used_by; /* the last attempt that burnt a use */
+	int64_t uses, uses_left; /* uses 0: standing, never used up */
+	int64_t withdrawn;       /* replaced by a newer one, or deleted by the owner */
+	struct uuid used_by;     /* the last attempt that rested on it */
 	int64_t used_us;
 };
 

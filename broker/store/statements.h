@@ -63,14 +63,16 @@
 #define FIND_STATEMENTS(X) \
 	X(READ, TOKEN_BY_SHA256, ROW_OF(TOKEN, token) "WHERE sha256 = $1") \
 	X(READ, HOST_BY_NAME, ROW_OF(HOST, host) "WHERE name = $1 AND state <> 'revoked'") \
-	X(READ, PERMIT_FOR, ROW_OF(PERMIT, permit) \
+	X(READ, WORDS, ROW_OF(PERMIT, permit) \
 		"WHERE instance = $1 AND purpose = $2 AND withdrawn = 0" \
-		" ORDER BY created_us DESC, id DESC LIMIT 1") \
+		" ORDER BY created_us DESC, id DESC") \
 	X(READ, TOKENS, ROW_OF(TOKEN, token) "WHERE id > $1 ORDER BY id LIMIT $2") \
 	X(READ, HOSTS, ROW_OF(HOST, host) \
 		"WHERE (name, key_hash) > ($1, $2) ORDER BY name, key_hash LIMIT $3") \
 	X(READ, PERMITS, ROW_OF(PERMIT, permit) \
-		"WHERE instance = $1 AND id > $2 ORDER BY id LIMIT $3") \
+		"WHERE instance = $1 AND epoch <> 0 AND id > $2 ORDER BY id LIMIT $3") \
+	X(READ, GRANTS, ROW_OF(PERMIT, permit) \
+		"WHERE instance = $1 AND epoch = 0 AND id > $2 ORDER BY id LIMIT $3") \
 	X(READ, COPIES, ROW_OF(COPY, copy) \
 		"WHERE host = $1 AND instance > $2 ORDER BY instance LIMIT $3") \
 	X(READ, SETTINGS, ROW_OF(SETTING, setting) \

@@ -48,6 +48,15 @@ static const struct option_spec permit_options[] = {
 	{ 0 },
 };
 
+static const struct option_spec grant_options[] = {
+	{ "purpose", "PURPOSE", "what it grants: autostart, reboot, resume, start, restore, migrate-in or cold-migrate" },
+	{ "hosts", "HOSTS", "for which hosts, with commas" },
+	{ "uses", "N", "how often it may be used: 1 to 1000000, else once" },
+	{ "standing", NULL, "as often as it is asked for" },
+	{ "days", "N", "for how long: 1 to 366, else 30" },
+	{ 0 },
+};
+
 static const struct option_spec explain_options[] = {
 	{ "purpose", "PURPOSE", "the purpose to weigh, else start" },
 	{ "host", "HOST", "the host to weigh, else the one it is placed on" },
@@ -128,6 +137,19 @@ const struct command commands[] = {
 	  "vtpmctl permit list web", NULL, permit_list },
 	{ "permit delete", "ID PERMIT", "take back a permit that was not used", "",
 	  "vtpmctl permit delete web 5e1c", NULL, permit_delete },
+	{ "grant create", "ID", "grant hosts the secret beforehand",
+	  "For what happens while the owner is not at hand, wherever the instance is placed by then: a "
+	  "start at the host's boot, a migration. A host is its key: one that enrolls anew with "
+	  "another key needs another grant. A standing autostart grant is in effect a standing start "
+	  "on those hosts.",
+	  "vtpmctl grant create web --purpose autostart --hosts h1 --standing --days 90\n"
+	  "vtpmctl grant create web --purpose migrate-in --hosts h2,h3",
+	  grant_options, grant_create },
+	{ "grant list", "ID", "list the grants of an instance", "",
+	  "vtpmctl grant list web", NULL, grant_list },
+	{ "grant delete", "ID GRANT", "take back a grant",
+	  "From the answer on nothing is released under it.",
+	  "vtpmctl grant delete web 5e1c", NULL, grant_delete },
 	{ "explain", "ID", "say whether a host would get the secret, why, and what would have to change",
 	  "Weighs the same facts as a release, in the same order, and changes nothing.",
 	  "vtpmctl explain web\nvtpmctl explain web --purpose reboot --host h2",

@@ -14,19 +14,25 @@ static const char *instance_of(const struct ctl *ctl)
 	return text;
 }
 
-static bool is_permit(const char *next)
+static bool ends_with(const char *next, const char *end)
 {
-	static const char ends[] = "vtpmctl permit ID";
-	const size_t len = strlen(next);
+	const size_t len = strlen(next), n = strlen(end);
 
-	return len >= sizeof ends - 1 &&
-	       strcmp(next + len - (sizeof ends - 1), ends) == 0;
+	return len >= n && strcmp(next + len - n, end) == 0;
+}
+
+/* Where the purpose is still to be said: a permit is to start unless it says otherwise. */
+static bool wants_purpose(const char *next, const char *purpose)
+{
+	return purpose &&
+	       ((ends_with(next, "vtpmctl permit ID") && strcmp(purpose, "start") != 0) ||
+		ends_with(next, "vtpmctl grant create ID --hosts NAME"));
 }
 
 void hint_next(const struct ctl *ctl, const char *next, struct hint about, struct buf *to)
 {
 	const char *id = instance_of(ctl);
-	const bool permit = is_permit(next);
+	const bool purpose = wants_purpose(next, about.purpose);
 
 	while (*next) {
 		size_t len = strcspn(next, " ,");
@@ -41,6 +47,6 @@ void hint_next(const struct ctl *ctl, const char *next, struct hint about, struc
 		for (; *next == ' ' || *next == ','; next++)
 			buf_addf(to, "%c", *next);
 	}
-	if (permit && about.purpose && strcmp(about.purpose, "start") != 0)
+	if (purpose)
 		buf_addf(to, " --purpose %s", about.purpose);
 }

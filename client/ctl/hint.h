@@ -3,7 +3,8 @@
  * hint - what to do next, as a command that can be typed.
  *
  * Gives:   a next step with "ID" replaced by the instance that this run named, "NAME" by the
- *          host that it is about, and the purpose added to a permit for another than start.
+ *          host that it is about, and the purpose added to a grant, or to a permit for another
+ *          than start.
  * Threads: one.
  */
 #ifndef CLIENT_CTL_HINT_H

@@ -78,12 +78,12 @@ bool resolve_instance(struct ctl *ctl, const char *text, struct uuid *ret, struc
 	return ask_all(ctl, &call, &c, e) && choose(&c, "instance", ret, e);
 }
 
-bool resolve_permit(struct ctl *ctl, const struct uuid *instance, const char *text,
-		    struct uuid *ret, struct err *e)
+/* A permit or a grant of an instance. */
+static bool resolve_word(struct ctl *ctl, const char *noun, struct call *call,
+			 const char *text, struct uuid *ret, struct err *e)
 {
 	static const char *const heads[] = { "ID", "PURPOSE", "STATE" };
 	static const char *const show[] = { "purpose", "state" };
-	CLEANUP(call_done) struct call call = { 0 };
 	CLEANUP(candidates_done)
 	struct candidates c = { .text = text,
 				.show = show,
@@ -91,8 +91,25 @@ bool resolve_permit(struct ctl *ctl, const struct uuid *instance, const char *te
 				.table = { heads, 3, 0, { 0 } } };
 	struct err not_a_uuid;
 
-	if (uuid_parse(text, "permit", ret, &not_a_uuid))
+	if (uuid_parse(text, noun, ret, &not_a_uuid))
 		return true;
+	return ask_all(ctl, call, &c, e) && choose(&c, noun, ret, e);
+}
+
+bool resolve_permit(struct ctl *ctl, const struct uuid *instance, const char *text,
+		    struct uuid *ret, struct err *e)
+{
+	CLEANUP(call_done) struct call call = { 0 };
+
 	buf_addf(&call.path, "/v1/instances/%s/permits", instance->text);
-	return ask_all(ctl, &call, &c, e) && choose(&c, "permit", ret, e);
+	return resolve_word(ctl, "permit", &call, text, ret, e);
+}
+
+bool resolve_grant(struct ctl *ctl, const struct uuid *instance, const char *text,
+		   struct uuid *ret, struct err *e)
+{
+	CLEANUP(call_done) struct call call = { 0 };
+
+	buf_addf(&call.path, "/v1/instances/%s/grants", instance->text);
+	return resolve_word(ctl, "grant", &call, text, ret, e);
 }

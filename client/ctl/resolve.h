@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resolve - what a person types for an instance or a permit, to its UUID.
+ * resolve - what a person types for an instance, a permit or a grant, to its UUID.
  *
  * Gives:   a whole UUID as it is, without asking; else the one instance with this name, or
  *          whose UUID begins so.
@@ -17,5 +17,7 @@ MUST_CHECK bool resolve_instance(struct ctl *ctl, const char *text, struct uuid 
 				 struct err *e);
 MUST_CHECK bool resolve_permit(struct ctl *ctl, const struct uuid *instance,
 			       const char *text, struct uuid *ret, struct err *e);
+MUST_CHECK bool resolve_grant(struct ctl *ctl, const struct uuid *instance,
+			      const char *text, struct uuid *ret, struct err *e);
 
 #endif

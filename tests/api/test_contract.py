@@ -74,7 +74,7 @@ def field_tables():
 
 
 BODIES = [("create", "instance.create"), ("place", "place"), ("permit", "permit.create"),
-          ("release", "release"), ("lease", "lease"), ("enroll", "host.enroll"),
+          ("grant", "grant.create"), ("release", "release"), ("lease", "lease"), ("enroll", "host.enroll"),
           ("token", "host.token"), ("approve", "host.approve"), ("renew", "host.renew"),
           ("setting", "image.set"), ("setting", "deployment.set")]
 

@@ -279,7 +279,9 @@ def test_place_permit_and_explain(ctl):
     assert re.search(r"^verdict: +refused$", told, re.M) and "permit_missing" in told
     assert re.search(rf"^next: +the owner: vtpmctl permit {name}$", told, re.M)
     told = ctl.text("owner", "explain", name, "--purpose", "autostart")
-    assert f"vtpmctl permit {name} --purpose autostart\n" in told
+    assert f"vtpmctl grant create {name} --hosts h1 --purpose autostart\n" in told
+    assert f"vtpmctl permit {name} --purpose restore\n" in ctl.text("owner", "explain", name,
+                                                                  "--purpose", "restore")
     assert ctl.facts("owner", "permit", name, "--minutes", "60")["host"] == "h1"
     assert ctl.json("owner", "explain", name)["verdict"] == "allowed"
     assert ctl.json("owner", "explain", name, "--host", "h2")["reason"] == "not_placed_here"
@@ -296,6 +298,46 @@ def test_permits_are_listed_and_taken_back(ctl):
     assert permit in ctl.text("owner", "permit", "delete", i, permit[:8])
     assert ctl.json("owner", "permit", "list", i)["items"][0]["state"] == "withdrawn"
     ctl.refused("operator", "permit", i, status=4, says="may not")
+
+
+def test_grants_are_given_listed_and_taken_back(ctl):
+    name = name_of("web")
+    i = ctl.create(name, "--security", "user")
+    ctl.json("operator", "instance", "place", i, "h1")
+    done = ctl.run("owner", "grant", "create", name, "--purpose", "autostart", "--hosts", "h1,h2",
+                   "--standing", "--days", "90")
+    assert b"can start the guest at any time" in done.stderr
+    assert re.search(rb"^uses +standing$", done.stdout, re.M)
+    once = ctl.json("owner", "grant", "create", name, "--purpose", "migrate-in", "--hosts", "h2")
+    assert (once["uses"], once["hosts"][0]["name"]) == (1, "h2")
+    lines = ctl.text("owner", "grant", "list", name).splitlines()
+    assert lines[0].split() == ["ID", "PURPOSE", "STATE", "USES", "UNTIL", "HOSTS"]
+    row = next(line for line in lines if "autostart" in line)
+    assert row.split()[2:4] == ["in_force", "standing"]
+    assert set(row.split()[-1].split(",")) == {"h1", "h2"}
+    row = next(line for line in lines if "migrate-in" in line)
+    assert "1 of 1 left" in row
+    assert ctl.broker.h1.release(i, purpose="autostart").status_code == 200
+    assert ctl.json("owner", "explain", name, "--purpose", "autostart")["verdict"] == "allowed"
+    assert once["id"] in ctl.text("owner", "grant", "delete", name, once["id"][:8])
+    ctl.refused("owner", "grant", "delete", name, "ffffffff-ffff", status=5, says="no grant")
+    states = {g["purpose"]: g["state"] for g in ctl.json("owner", "grant", "list", name)["items"]}
+    assert states == {"autostart": "in_force", "migrate-in": "withdrawn"}
+
+
+def test_grant_refusals(ctl):
+    i = ctl.create(name_of("web"))
+    base = ("grant", "create", i, "--purpose", "start")
+    ctl.refused("owner", *base, status=2, says="--hosts")
+    ctl.refused("owner", "grant", "create", i, "--hosts", "h1", status=2, says="--purpose")
+    ctl.refused("owner", *base, "--hosts", "h1", "--uses", "0", status=2, says="--uses")
+    ctl.refused("owner", *base, "--hosts", "h1", "--days", "367", status=2, says="--days")
+    ctl.refused("owner", *base, "--hosts", "h1", "--uses", "2", "--standing", status=2,
+                says="exclude")
+    ctl.refused("owner", *base, "--hosts", "h1,nowhere", status=5, says="nowhere")
+    ctl.refused("operator", *base, "--hosts", "h1", status=4, says="may not")
+    ctl.refused("owner", "grant", "create", i, "--purpose", "rescue", "--hosts", "h1", status=2,
+                says="purpose")
 
 
 def test_place_refuses_another_image_and_unknown_hosts(ctl):

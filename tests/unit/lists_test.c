@@ -189,25 +189,30 @@ static void hosts(struct bed *b)
 static void permits(struct bed *b)
 {
 	struct permit_row row = { .instance = bed_uuid(0x10 << 24), .purpose = "start" };
-	struct permit_row got;
-	struct seen s = { 0 };
+	struct seen s = { 0 }, grants = { 0 }, words = { 0 }, none = { 0 };
 
 	for (int i = 0; i < 4; i++) {
 		row.id = bed_uuid(900 - i);
 		row.created_us = 10 + i;
 		row.withdrawn = i == 3;
+		row.epoch = i == 1 ? 0 : 7;
 		snprintf(row.hosts, sizeof(row.hosts), "p%d", i);
 		put(b, TABLE_PERMIT, &row);
 	}
-	check("the permit for a purpose is the newest not withdrawn",
-	      read_permit_for(b->reader, &row.instance, "start", &got, &b->e) &&
-		      strcmp(got.hosts, "p2") == 0);
-	check("none for another purpose",
-	      read_permit_for(b->reader, &row.instance, "autostart", &got, &b->e) &&
-		      got.head.generation == 0);
+	need(b, list_words(b->reader, &row.instance, "start", see_permit, &words, &b->e),
+	     "words");
+	check("the owner's words for a purpose are those not withdrawn, the newest first",
+	      strcmp(words.text, "p2 p1 p0") == 0);
+	need(b,
+	     list_words(b->reader, &row.instance, "autostart", see_permit, &none, &b->e),
+	     "words");
+	check("none for another purpose", none.n == 0);
 	need(b, list_permits(b->reader, &row.instance, ALL, see_permit, &s, &b->e),
 	     "permits");
-	check("all of an instance's permits are listed", s.n == 4);
+	check("all of an instance's permits are listed", strcmp(s.text, "p3 p2 p0") == 0);
+	need(b, list_grants(b->reader, &row.instance, ALL, see_permit, &grants, &b->e),
+	     "grants");
+	check("and its grants apart from them", strcmp(grants.text, "p1") == 0);
 }
 
 static void others(struct bed *b)

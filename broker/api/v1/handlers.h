@@ -36,6 +36,11 @@ api_handler api_permit_put;
 api_handler api_permit_list;
 api_handler api_permit_delete;
 
+/* grants.c */
+api_handler api_grant_put;
+api_handler api_grant_list;
+api_handler api_grant_delete;
+
 /* explain.c */
 api_handler api_explain;
 

@@ -79,7 +79,7 @@ static bool permit_again(struct api *api, struct exchange *x,
 {
 	char host[NAME_SIZE];
 
-	if (!uuid_equal(&was->instance, &ask->instance.id) ||
+	if (!uuid_equal(&was->instance, &ask->instance.id) || was->epoch == 0 ||
 	    strcmp(was->purpose, purpose_name(ask->purpose)) != 0 ||
 	    was->until_us - was->from_us != ask->minutes * US_PER_MINUTE)
 		return err_set(e, ERR_EXISTS_DIFFERENT, "permit %s is another one",
@@ -90,21 +90,25 @@ static bool permit_again(struct api *api, struct exchange *x,
 	return true;
 }
 
-/* A new permit replaces the one before it of the same purpose; a used one as well, for after
- * the clock was set back it has the later date and would stay the newest. */
+/* A grant stays beside it. */
+static bool withdraw_permit(void *ctx, const struct permit_row *row, struct err *e)
+{
+	struct exchange *x = ctx;
+	struct permit_row p = *row;
+
+	p.withdrawn = 1;
+	if (p.epoch != 0)
+		change_put(x->change, TABLE_PERMIT, &p);
+	return change_ok(x->change, e);
+}
+
+/* A new permit replaces the one before it of the same purpose; a used one as well, for what
+ * has been said of it must not be told of the new one. */
 static bool withdraw_older(struct exchange *x, const struct permit_ask *ask,
 			   struct err *e)
 {
-	struct permit_row older;
-
-	if (!read_permit_for(x->db, &ask->instance.id, purpose_name(ask->purpose), &older,
-			     e))
-		return false;
-	if (older.head.generation == 0)
-		return true;
-	older.withdrawn = 1;
-	change_put(x->change, TABLE_PERMIT, &older);
-	return true;
+	return list_words(x->db, &ask->instance.id, purpose_name(ask->purpose),
+			  withdraw_permit, x, e);
 }
 
 static bool permit_row(const struct permit_ask *ask, int64_t now_us, struct permit_row *p,
@@ -190,17 +194,6 @@ static bool list_one(void *ctx, const struct permit_row *p, struct err *e)
 	return true;
 }
 
-/* The owner, and those who watch over the whole. */
-static bool may_list(const struct principal *who, const struct instance_row *i,
-		     struct err *e)
-{
-	if (gate_is_owner(who, i) || who->role == ROLE_OPERATOR ||
-	    who->role == ROLE_AUDITOR)
-		return true;
-	return err_set(e, ERR_FORBIDDEN,
-		       "permits are shown to owner, operator and auditor");
-}
-
 bool api_permit_list(struct api *api, struct exchange *x, struct err *e)
 {
 	struct list c = { .x = x, .now_us = clock_wall_us(api->clock) };
@@ -208,8 +201,8 @@ bool api_permit_list(struct api *api, struct exchange *x, struct err *e)
 	struct uuid id;
 
 	if (!path_uuid(x, 0, "id", &id, e) ||
-	    !gate_instance(x->db, &x->who, &id, &i, e) || !may_list(&x->who, &i, e) ||
-	    !api_list_open(x, &c.l, e) ||
+	    !gate_instance(x->db, &x->who, &id, &i, e) ||
+	    !gate_sees_words(&x->who, &i, e) || !api_list_open(x, &c.l, e) ||
 	    !list_permits(x->db, &id, api_list_page(&c.l), list_one, &c, e))
 		return false;
 	api_list_close(&c.l);
@@ -224,7 +217,8 @@ bool api_permit_delete(struct api *api, struct exchange *x, struct err *e)
 	if (!path_uuid(x, 1, "permit", &ask.id, e) || !permit_read(x, &ask, e) ||
 	    !read_permit(x->db, &ask.id, &p, e))
 		return false;
-	if (p.head.generation == 0 || !uuid_equal(&p.instance, &ask.instance.id))
+	if (p.head.generation == 0 || p.epoch == 0 ||
+	    !uuid_equal(&p.instance, &ask.instance.id))
 		return err_set(e, ERR_NOT_FOUND, "there is no permit %s", ask.id.text);
 	x->reply.status = 204;
 	if (p.withdrawn != 0 || p.uses_left < 1)

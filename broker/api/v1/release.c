@@ -93,15 +93,10 @@ static void put(struct exchange *x, struct release *r, enum table t, const void 
 /* Burnt in the very change that commits the release. */
 static void burn_permit(struct exchange *x, struct release *r)
 {
-	struct permit_row p = r->may.permit;
+	struct permit_row p;
 
-	if (r->may.reason != REASON_ALLOWED || r->may.ask.permit != PERMIT_GOOD ||
-	    r->may.ask.security == SECURITY_DEPLOYMENT)
-		return;
-	p.uses_left--;
-	p.used_by = r->ask.attempt;
-	p.used_us = r->may.now_us;
-	put(x, r, TABLE_PERMIT, &p);
+	if (gate_burns(&r->may, &r->ask.attempt, &p))
+		put(x, r, TABLE_PERMIT, &p);
 }
 
 static bool record_attempt(struct exchange *x, struct release *r, struct err *e)
@@ -114,7 +109,7 @@ static bool record_attempt(struct exchange *x, struct release *r, struct err *e)
 				 .version = v->version.version,
 				 .at_us = v->now_us };
 
-	if (r->puts & BIT(TABLE_PERMIT))
+	if (gate_uses_word(v))
 		l.permit = v->permit.id;
 	else if (v->redelivered)
 		return true;

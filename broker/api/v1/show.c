@@ -126,6 +126,67 @@ void permit_write(struct json_writer *w, const char *name, const struct permit_r
 	json_close(w);
 }
 
+/* "used" is final, so it comes before what else may be said of it. */
+static const char *grant_state(const struct permit_row *p, int64_t now_us)
+{
+	if (p->uses != 0 && p->uses_left < 1)
+		return "used";
+	if (p->withdrawn != 0)
+		return "withdrawn";
+	return now_us >= p->until_us ? "late" : "in_force";
+}
+
+/* By key: a host that was revoked is shown as such, also where its name has a new bearer. */
+static bool write_grant_hosts(struct reader *r, struct json_writer *w, const char *hashes,
+			      struct err *e)
+{
+	char hash[PKI_HASH_HEX];
+	struct host_row host;
+
+	json_open_list(w, "hosts");
+	while (*hashes != '\0') {
+		size_t len = strcspn(hashes, "\n");
+
+		if (len >= sizeof(hash))
+			return err_set(e, ERR_INTERNAL, "a host of a grant");
+		memcpy(hash, hashes, len);
+		hash[len] = '\0';
+		hashes += len + (hashes[len] == '\n');
+		if (!read_host(r, hash, &host, e))
+			return false;
+		json_open(w, NULL);
+		json_put_text(w, "name", or_null(host.name));
+		json_put_text(w, "fingerprint", hash);
+		json_put_text(w, "state", or_null(host.state));
+		json_close(w);
+	}
+	json_close_list(w);
+	return true;
+}
+
+bool grant_write(struct reader *r, struct json_writer *w, const struct permit_row *p,
+		 int64_t now_us, struct err *e)
+{
+	json_open(w, NULL);
+	json_put_text(w, "id", p->id.text);
+	json_put_text(w, "instance", p->instance.text);
+	json_put_text(w, "purpose", p->purpose);
+	if (!write_grant_hosts(r, w, p->hosts, e))
+		return false;
+	json_put_integer(w, "uses", p->uses);
+	if (p->uses == 0)
+		json_put_null(w, "uses_left");
+	else
+		json_put_integer(w, "uses_left", p->uses_left);
+	json_put_text(w, "state", grant_state(p, now_us));
+	api_put_time(w, "created", p->created_us);
+	api_put_time(w, "until", p->until_us);
+	api_put_time(w, "used", p->used_us);
+	json_put_text(w, "used_by", or_null(p->used_by.text));
+	json_close(w);
+	return true;
+}
+
 struct audit_record *audit_about(struct api *api, struct exchange *x,
 				 const struct instance_row *about)
 {

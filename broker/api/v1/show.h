@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * show - instances and permits as JSON, and what the audit trail says of an instance.
+ * show - instances, permits and grants as JSON, and what the audit trail says of an instance.
  *
  * Gives:   one form of each for every route that answers with it.
  * Knows:   reads what a row points to (host names, the version) with the worker's reader.
@@ -35,6 +35,9 @@ MUST_CHECK bool instance_reply(struct exchange *x, int status,
 /* host is the name that goes with the permit's key hash. */
 void permit_write(struct json_writer *w, const char *name, const struct permit_row *p,
 		  const char *host, int64_t now_us);
+/* The same of a grant, with the hosts that its keys are; reads their names. */
+MUST_CHECK bool grant_write(struct reader *r, struct json_writer *w,
+			    const struct permit_row *p, int64_t now_us, struct err *e);
 /* The name of the host with this key hash, or "". */
 MUST_CHECK bool host_name_of(struct reader *r, const char *key_hash, char ret[NAME_SIZE],
 			     struct err *e);
