@@ -6,6 +6,8 @@
 #include <string.h>
 
 enum outcome { DONE, STALE, REFUSED, BROKEN };
+enum { EVENTS_TRIM_EVERY = 64 };
+#define EVENTS_KEPT_US (600 * US_PER_S)
 
 /* A guard asks for the generation alone; the reader verified the row. */
 static bool generation_now(struct db *db, const struct change_entry *entry, int64_t *ret,
@@ -130,12 +132,62 @@ static bool audit_apply(struct batch *b, struct change *c, struct err *e)
 	return true;
 }
 
+static bool events_last(struct batch *b, struct err *e)
+{
+	bool found;
+	QUERY(q, b->db, SQL_EVENT_LAST);
+
+	if (b->event_seq >= 0)
+		return true;
+	if (!query_next(&q, &found, e))
+		return false;
+	b->event_seq = 0;
+	return !found || query_get_integer(&q, 0, &b->event_seq) ||
+	       err_set(e, ERR_DATABASE, "the events cannot be counted");
+}
+
+/* The newest stays whatever its age: the numbers go on from it. */
+static bool events_trim(struct batch *b, int64_t now_us, struct err *e)
+{
+	int64_t gone;
+	QUERY(q, b->db, SQL_EVENT_TRIM);
+
+	query_integer(&q, now_us - EVENTS_KEPT_US);
+	query_integer(&q, b->event_seq);
+	return query_change(&q, &gone, e);
+}
+
+static bool event_insert(struct batch *b, const struct event_row *event, struct err *e)
+{
+	struct event_row row = *event;
+	int64_t changed;
+	QUERY(q, b->db, SQL_EVENT_INSERT);
+
+	row.seq = ++b->event_seq;
+	row.at_us = clock_wall_us(b->clock);
+	columns_bind(&q, event_columns(), &row);
+	b->wrote = true;
+	if (!query_change(&q, &changed, e))
+		return false;
+	if (changed != 1)
+		return err_set(e, ERR_DATABASE, "an event has a number that is taken");
+	return row.seq % EVENTS_TRIM_EVERY != 0 || events_trim(b, row.at_us, e);
+}
+
+static bool events_apply(struct batch *b, const struct change *c, struct err *e)
+{
+	for (size_t i = 0; i < c->events_count; i++)
+		if (!events_last(b, e) || !event_insert(b, &c->events[i], e))
+			return err_wrap(e, "event");
+	return true;
+}
+
 static bool change_apply(struct batch *b, struct change *c, bool *ret_stale,
 			 struct err *e)
 {
 	return entries_apply(b, c, false, ret_stale, e) &&
 	       entries_apply(b, c, true, ret_stale, e) &&
-	       (*ret_stale || audit_apply(b, c, e));
+	       (*ret_stale || (events_apply(b, c, e) && audit_apply(b, c, e)));
 }
 
 /* A failure that is the change's own, and not the database's, leaves the others alone. */
@@ -221,6 +273,7 @@ static bool change_run(struct batch *b, struct change *c, bool savepoints,
 static bool batch_run(struct batch *b, struct change *first, bool savepoints,
 		      bool *ret_again, struct err *e)
 {
+	b->event_seq = -1;
 	if (!db_run(b->db, SQL_BEGIN_WRITE, e) || !audit_last_seq(b->db, &b->seq, e))
 		return false;
 	for (struct change *c = first; c && !*ret_again; c = c->next)

@@ -18,6 +18,7 @@ struct batch {
 	const struct clock *clock; /* borrowed */
 	struct chain chain;        /* where it stands, then where it gets to */
 	int64_t seq;               /* of the newest audit record */
+	int64_t event_seq;         /* of the newest event; -1: not read yet */
 	int64_t free_bytes;        /* on the file system */
 	int64_t margin_bytes;
 	bool wrote; /* something of the change at hand */

@@ -17,7 +17,7 @@
 
 #include "broker/store/rows.h"
 
-enum { CHANGE_MAX = 48 };
+enum { CHANGE_MAX = 48, CHANGE_EVENTS = 4, CHANGE_TOPICS = 8 };
 
 /* How much a full disk may stop: creates first, then other changes, releases last. */
 enum change_class { CHANGE_CREATE, CHANGE_OTHER, CHANGE_RELEASE, CHANGE_AUDIT_ONLY };
@@ -53,6 +53,12 @@ void change_set_class(struct change *c, enum change_class class);
  * are told by change_ok. */
 void change_guard(struct change *c, enum table t, const void *row);
 void change_put(struct change *c, enum table t, const void *row);
+/* A row of table event for that host's agent; kind is const text. */
+void change_event(struct change *c, const char *host, const char *kind,
+		  const struct uuid *instance, int64_t number);
+/* Whoever waits for one of a change's topics looks again once it is durable: the hosts of its
+ * events, and the instances whose hand-over or ask it puts. NULL: there are no more. */
+const char *change_topic(const struct change *c, size_t i);
 struct audit_record *change_audit(
 	struct change *c); /* borrowed: fill it in; the same again later */
 bool change_has_audit(const struct change *c);

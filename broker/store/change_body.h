@@ -21,6 +21,9 @@ struct change {
 	enum change_class class;
 	size_t count;
 	struct change_entry entries[CHANGE_MAX];
+	size_t events_count, topics_count;
+	struct event_row events[CHANGE_EVENTS]; /* without seq and time */
+	char topics[CHANGE_TOPICS][PKI_HASH_HEX];
 	bool has_audit;
 	struct audit_record audit;
 	struct err trouble; /* sticks; kind ERR_NONE while all is well */

@@ -12,6 +12,7 @@
 #ifndef BROKER_STORE_COLUMNS_H
 #define BROKER_STORE_COLUMNS_H
 
+/* long: one list */
 /* clang-format off */
 #define TOKEN_KEYS 1
 #define TOKEN_KEY_LAST id
@@ -58,7 +59,8 @@
 #define PLACEMENT_KEY "instance = $1"
 #define PLACEMENT_COLUMNS(C, L, T) \
 	C(T, TEXT, instance) C(T, TEXT, host) C(T, INTEGER, epoch) C(T, INTEGER, placed_us) \
-	C(T, TEXT, attempt) C(T, INTEGER, stopped) C(T, INTEGER, off_until_us)
+	C(T, TEXT, attempt) C(T, INTEGER, stopped) C(T, INTEGER, off_until_us) \
+	C(T, INTEGER, number) C(T, INTEGER, moving)
 
 #define PERMIT_KEYS 1
 #define PERMIT_KEY_LAST id
@@ -101,6 +103,38 @@
 #define SPOOL_KEY "host = $1"
 #define SPOOL_COLUMNS(C, L, T) \
 	C(T, TEXT, host) C(T, TEXT, spool) C(T, INTEGER, seq)
+
+#define HANDOVER_KEYS 2
+#define HANDOVER_KEY_LAST number
+#define HANDOVER_KEY "instance = $1 AND number = $2"
+#define HANDOVER_COLUMNS(C, L, T) \
+	C(T, TEXT, instance) C(T, INTEGER, number) C(T, TEXT, mode) C(T, TEXT, state) \
+	C(T, TEXT, source) C(T, TEXT, destination) C(T, INTEGER, epoch) \
+	C(T, INTEGER, version) C(T, TEXT, attempt) C(T, TEXT, nonce) L(T, jwe, jwe_len) \
+	C(T, INTEGER, parts) C(T, INTEGER, lease) C(T, TEXT, permit) \
+	C(T, TEXT, source_said) C(T, TEXT, destination_said) C(T, INTEGER, ran_there) \
+	C(T, TEXT, made_by) C(T, TEXT, issuer) C(T, TEXT, subject) \
+	C(T, INTEGER, created_us) C(T, INTEGER, claimed_us) C(T, INTEGER, ended_us)
+
+#define PART_KEYS 3
+#define PART_KEY_LAST part
+#define PART_KEY "instance = $1 AND number = $2 AND part = $3"
+#define PART_COLUMNS(C, L, T) \
+	C(T, TEXT, instance) C(T, INTEGER, number) C(T, INTEGER, part) \
+	L(T, bytes, bytes_len)
+
+#define ASK_KEYS 2
+#define ASK_KEY_LAST host
+#define ASK_KEY "instance = $1 AND host = $2"
+#define ASK_COLUMNS(C, L, T) \
+	C(T, TEXT, instance) C(T, TEXT, host) C(T, TEXT, attempt) C(T, INTEGER, number) \
+	C(T, INTEGER, look) C(T, TEXT, nonce) L(T, statement, statement_len) \
+	C(T, INTEGER, at_us) C(T, TEXT, answer) C(T, TEXT, text)
+
+/* Not a row of authority: a hint. struct event_row. */
+#define EVENT_COLUMNS(C, L, T) \
+	C(T, INTEGER, seq) C(T, TEXT, host) C(T, TEXT, kind) C(T, TEXT, instance) \
+	C(T, INTEGER, number) C(T, INTEGER, at_us)
 
 /* Not a row of authority: chained instead. struct audit_record. */
 #define AUDIT_COLUMNS(C, L, T) \

@@ -17,17 +17,18 @@
 #include "common/err.h"
 
 struct db;
-enum db_role { DB_READ, DB_WRITE };
+enum db_role { DB_KEYS, DB_READ, DB_WRITE }; /* each may what those before it may */
 
 MUST_CHECK bool db_create(const char *path, struct db **ret,
 			  struct err *e); /* a new file, 0600 */
 /* busy_ms: how long to wait for another program's lock. */
 MUST_CHECK bool db_open(const char *path, int busy_ms, struct db **ret, struct err *e);
+/* What was prepared before is passed over. */
 MUST_CHECK bool db_prepare(struct db *db, enum db_role role, struct err *e);
 void db_free(struct db *db); /* rolls back what is open */
 DEFINE_DROP(db)
 
-/* For migrations, before anything is prepared: the version (0 in a file just created); the
+/* For migrations, before any statement about rows is prepared: the version (0 in a file just created); the
  * write transaction; one script and the record of the version that it leads to. */
 MUST_CHECK bool db_schema_version(struct db *db, int64_t *ret, struct err *e);
 MUST_CHECK bool db_begin_write(struct db *db, struct err *e);

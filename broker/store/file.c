@@ -14,7 +14,7 @@ static bool file_from(struct db **db, struct store_file **ret, struct err *e)
 {
 	struct store_file *f;
 
-	if (!migrate_up(*db, e) || !db_prepare(*db, DB_WRITE, e))
+	if (!migrate_new(*db, e) || !db_prepare(*db, DB_KEYS, e))
 		return false;
 	f = calloc(1, sizeof(*f));
 	if (!f)

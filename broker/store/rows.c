@@ -18,6 +18,7 @@
 TABLES(DEFINE_COLUMNS)
 static const struct column record_columns[] = { AUDIT_COLUMNS(COLUMN, BYTES,
 							      audit_record) };
+static const struct column hint_columns[] = { EVENT_COLUMNS(COLUMN, BYTES, event_row) };
 
 /* Head and key come first in every row. */
 #define KEY_SIZE(T, last) (offsetof(struct T, last) + FIELD_SIZE(T, last))
@@ -42,6 +43,11 @@ const struct table_spec *table_spec(enum table t)
 struct columns audit_columns(void)
 {
 	return (struct columns){ record_columns, ARRAY_LEN(record_columns) };
+}
+
+struct columns event_columns(void)
+{
+	return (struct columns){ hint_columns, ARRAY_LEN(hint_columns) };
 }
 
 static const char *text_at(const void *row, const struct column *c)
@@ -181,13 +187,21 @@ static bool row_refuse(const struct table_spec *s, void *row, struct err *e)
 bool row_read(struct query *q, const struct table_spec *s, struct mac *m, void *ret,
 	      struct err *e)
 {
+	return row_read_older(q, s, s->columns.count, m, ret, e);
+}
+
+bool row_read_older(struct query *q, const struct table_spec *s, size_t columns,
+		    struct mac *m, void *ret, struct err *e)
+{
 	const struct row_head *head = ret;
+	struct table_spec older = *s;
 	struct row_head want;
 
+	older.columns.count = columns;
 	if (!row_read_fields(q, s, ret))
 		return row_refuse(s, ret, e);
 	want.generation = head->generation;
-	if (!row_seal(s, ret, m, &want, e))
+	if (!row_seal(&older, ret, m, &want, e))
 		return false;
 	return mac_equal(want.mac, head->mac) || row_refuse(s, ret, e);
 }

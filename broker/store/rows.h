@@ -22,6 +22,9 @@ enum {
 	LINES_SIZE = 4224,  /* 64 names of 64 and their separators */
 	WORD_SIZE = 16,
 	ENVELOPE_MAX = 4096 + ENVELOPE_OVERHEAD + 3,
+	PIECE_MAX = 16 * 1024, /* of what hosts seal to one another */
+	STATEMENT_MAX = 4096,  /* a host's signed word about itself */
+	SAYING_SIZE = 256,     /* what a person is told, in words */
 };
 
 /* long: one struct per table */
@@ -101,6 +104,8 @@ struct placement_row { /* key: instance */
 	struct uuid attempt; /* the newest release at this epoch, or unset */
 	int64_t stopped;     /* the host said that this attempt's guest has stopped */
 	int64_t off_until_us; /* the operator's word: the previous host stays off until then */
+	int64_t number;       /* of the newest hand-over; 0: there was none */
+	int64_t moving;       /* that hand-over is open */
 };
 
 struct permit_row { /* key: id; a permit, or a grant */
@@ -160,12 +165,67 @@ struct spool_row { /* key: host: how far a host's reports were taken */
 	int64_t seq;
 };
 
+struct handover_row { /* key: instance, number: a planned move; policy/handover.h */
+	struct row_head head;
+	struct uuid instance;
+	int64_t number; /* from 1, per instance */
+	char mode[WORD_SIZE], state[WORD_SIZE];
+	char source[PKI_HASH_HEX], destination[PKI_HASH_HEX]; /* key hashes */
+	int64_t epoch, version; /* of placement and secret when it was prepared */
+	struct uuid attempt;    /* the destination's, that the source consented to */
+	char nonce[NAME_SIZE];  /* of the claim */
+	uint8_t jwe
+		[PIECE_MAX]; /* the secret as the source sealed it; until it has ended */
+	int64_t jwe_len;
+	int64_t parts;      /* of the TPM's state; cold */
+	int64_t lease;      /* the destination keeps a sealed copy */
+	struct uuid permit; /* the owner's word that the claim has burnt, or unset */
+	char source_said[WORD_SIZE], destination_said[WORD_SIZE];
+	int64_t ran_there;       /* proof that the destination ran the guest */
+	char made_by[WORD_SIZE]; /* host, operator, orchestrator */
+	char issuer[SUBJECT_SIZE], subject[SUBJECT_SIZE];
+	int64_t created_us, claimed_us, ended_us;
+};
+
+struct part_row { /* key: instance, number, part */
+	struct row_head head;
+	struct uuid instance;
+	int64_t number, part;
+	uint8_t bytes[PIECE_MAX];
+	int64_t bytes_len;
+};
+
+struct ask_row { /* key: instance, host: what the destination's hook asks of the source */
+	struct row_head head;
+	struct uuid instance;
+	char host[PKI_HASH_HEX]; /* that asks */
+	struct uuid attempt;
+	int64_t number; /* of the hand-over that it is for; 0: none is prepared */
+	int64_t look;   /* asks for consent alone */
+	char nonce[NAME_SIZE];
+	uint8_t statement[STATEMENT_MAX]; /* the host's own, for the source to check */
+	int64_t statement_len;
+	int64_t at_us;
+	char answer[WORD_SIZE]; /* waiting, consented, refused */
+	char text[SAYING_SIZE];
+};
+
+struct event_row { /* no authority, so no MAC; seq is the writer's */
+	int64_t seq;
+	char host[PKI_HASH_HEX]; /* whose agent it wakes */
+	char kind[WORD_SIZE];    /* ask, handover */
+	struct uuid instance;
+	int64_t number;
+	int64_t at_us;
+};
+
 /* clang-format off */
 #define TABLES(X) \
 	X(TOKEN, token) X(ENROLL, enroll) X(HOST, host) X(INSTANCE, instance) \
 	X(VERSION, version) X(PLACEMENT, placement) X(PERMIT, permit) \
 	X(RELEASE, release) X(COPY, copy) X(SETTING, setting) \
-	X(PROJECT_KEY, project_key) X(SPOOL, spool)
+	X(PROJECT_KEY, project_key) X(SPOOL, spool) X(HANDOVER, handover) X(PART, part) \
+	X(ASK, ask)
 /* clang-format on */
 
 #define TABLE_ENUM(NAME, name) TABLE_##NAME,

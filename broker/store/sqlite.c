@@ -202,7 +202,7 @@ bool db_prepare(struct db *db, enum db_role role, struct err *e)
 	for (int i = 0; i < SQL_COUNT; i++) {
 		int rc = SQLITE_OK;
 
-		if (statements[i].role == DB_READ || role == DB_WRITE)
+		if (statements[i].role <= role && !db->stmts[i])
 			rc = sqlite3_prepare_v3(db->conn, statements[i].sql, -1,
 						SQLITE_PREPARE_PERSISTENT, &db->stmts[i],
 						NULL);
@@ -212,7 +212,7 @@ bool db_prepare(struct db *db, enum db_role role, struct err *e)
 	if (role ==
 	    DB_WRITE) /* room for a batch, so that it is not spilt before its commit */
 		return db_script(db, "PRAGMA cache_size = -8192", e);
-	return db_script(db, "PRAGMA query_only = ON", e);
+	return role == DB_KEYS || db_script(db, "PRAGMA query_only = ON", e);
 }
 
 void db_free(struct db *db)

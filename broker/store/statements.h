@@ -5,7 +5,8 @@
  * Rule:    parameters $1... in order of first use; integers, text and bytes only; no LIKE, no
  *          date or JSON functions; lists by keyset. Both engines share the list; what differs
  *          is in the macros below.
- * Role:    READ statements are prepared on every connection, WRITE ones on the writer's.
+ * Role:    KEYS statements are prepared on every connection, READ ones where rows are read,
+ *          WRITE ones on the writer's.
  * Knows:   tables and their columns (columns.h).
  */
 #ifndef BROKER_STORE_STATEMENTS_H
@@ -25,10 +26,13 @@
 #define P8 P7 ", $8"
 #define P9 P8 ", $9"
 #define P10 P9 ", $10"
-#define P13 P10 ", $11, $12, $13"
+#define P11 P10 ", $11"
+#define P12 P11 ", $12"
+#define P13 P12 ", $13"
 #define P14 P13 ", $14"
 #define P17 P14 ", $15, $16, $17"
-#define P26 P17 ", $18, $19, $20, $21, $22, $23, $24, $25, $26"
+#define P25 P17 ", $18, $19, $20, $21, $22, $23, $24, $25"
+#define P26 P25 ", $26"
 
 #define SQL_NAME(T, kind, field) #field ", "
 #define SQL_BYTES(T, field, length) #field ", "
@@ -52,13 +56,16 @@
 	ROW(X, HOST, host, 14, 15) \
 	ROW(X, INSTANCE, instance, 17, 18) \
 	ROW(X, VERSION, version, 9, 10) \
-	ROW(X, PLACEMENT, placement, 9, 10) \
+	ROW(X, PLACEMENT, placement, 11, 12) \
 	ROW(X, PERMIT, permit, 17, 18) \
 	ROW(X, RELEASE, release, 10, 11) \
 	ROW(X, COPY, copy, 8, 9) \
 	ROW(X, SETTING, setting, 6, 7) \
 	ROW(X, PROJECT_KEY, project_key, 5, 6) \
-	ROW(X, SPOOL, spool, 5, 6)
+	ROW(X, SPOOL, spool, 5, 6) \
+	ROW(X, HANDOVER, handover, 25, 26) \
+	ROW(X, PART, part, 6, 7) \
+	ROW(X, ASK, ask, 12, 13)
 
 #define FIND_STATEMENTS(X) \
 	X(READ, TOKEN_BY_SHA256, ROW_OF(TOKEN, token) "WHERE sha256 = $1") \
@@ -113,14 +120,40 @@
 	X(READ, AUDITS_OF_BACK, "SELECT " AUDIT_SQL " FROM audit WHERE instance = $1" \
 		" AND seq < $2 ORDER BY seq DESC LIMIT $3")
 
+/* What a host has a part in: open; owed by the source, which has yet to wipe; ended lately.
+ * The indexes of open ones name the same states. */
+#define HANDOVERS_OF(side) ROW_OF(HANDOVER, handover) "WHERE " side " = $1 AND "
+#define HANDOVERS_OPEN_SQL(owed) \
+	"state IN ('prepared', 'offered', 'claimed', 'aborting'" owed ")" \
+	" ORDER BY instance, number LIMIT $2"
+#define HANDOVERS_ENDED_SQL "ended_us > $2 ORDER BY ended_us LIMIT $3"
+#define EVENT_SQL EVENT_COLUMNS(SQL_NAME, SQL_BYTES, ) "0"
+#define MOVE_STATEMENTS(X) \
+	X(READ, HANDOVERS, ROW_OF(HANDOVER, handover) \
+		"WHERE instance = $1 AND number > $2 ORDER BY number LIMIT $3") \
+	X(READ, HANDOVERS_FROM, HANDOVERS_OF("source") HANDOVERS_OPEN_SQL(", 'committed'")) \
+	X(READ, HANDOVERS_TO, HANDOVERS_OF("destination") HANDOVERS_OPEN_SQL("")) \
+	X(READ, HANDOVERS_FROM_ENDED, HANDOVERS_OF("source") HANDOVERS_ENDED_SQL) \
+	X(READ, HANDOVERS_TO_ENDED, HANDOVERS_OF("destination") HANDOVERS_ENDED_SQL) \
+	X(READ, ASKS_WAITING, ROW_OF(ASK, ask) "WHERE answer = 'waiting' AND at_us >= $1" \
+		" AND instance IN (SELECT instance FROM placement WHERE host = $2)" \
+		" ORDER BY instance, host LIMIT $3") \
+	X(READ, EVENTS, "SELECT " EVENT_SQL " FROM event WHERE host = $1 AND seq > $2" \
+		" ORDER BY seq LIMIT $3") \
+	X(READ, EVENT_FIRST, "SELECT seq FROM event WHERE seq > 0 ORDER BY seq LIMIT 1") \
+	X(READ, EVENT_LAST, "SELECT seq FROM event WHERE seq > 0 ORDER BY seq DESC LIMIT 1") \
+	X(WRITE, EVENT_INSERT, "INSERT INTO event (seq, host, kind, instance, number, at_us)" \
+		" VALUES ($1, $2, $3, $4, $5, $6)") \
+	X(WRITE, EVENT_TRIM, "DELETE FROM event WHERE at_us < $1 AND seq < $2")
+
 /* A placement whose host stays, as at each release: neither key nor index is written. */
 #define PLACEMENT_SETTLED 2 /* so many columns come before */
 #define OTHER_STATEMENTS(X) \
 	X(WRITE, PLACEMENT_STAY, "UPDATE placement SET (epoch, placed_us, attempt, stopped," \
-		" off_until_us, generation, mac) = (" P7 ") WHERE instance = $8" \
-		" AND generation = $9") \
-	X(READ, KEY_GET, "SELECT value FROM key WHERE name = $1") \
-	X(WRITE, KEY_PUT, "INSERT INTO key (name, value) VALUES ($1, $2)" \
+		" off_until_us, number, moving, generation, mac) = (" P9 ")" \
+		" WHERE instance = $10 AND generation = $11") \
+	X(KEYS, KEY_GET, "SELECT value FROM key WHERE name = $1") \
+	X(KEYS, KEY_PUT, "INSERT INTO key (name, value) VALUES ($1, $2)" \
 		" ON CONFLICT (name) DO UPDATE SET value = excluded.value") \
 	X(READ, BEGIN_READ, "BEGIN") \
 	X(WRITE, BEGIN_WRITE, BEGIN_WRITE_SQL) \
@@ -131,7 +164,7 @@
 
 #define STATEMENTS(X) \
 	ROW_STATEMENTS(X) FIND_STATEMENTS(X) INSTANCE_STATEMENTS(X) AUDIT_STATEMENTS(X) \
-	OTHER_STATEMENTS(X)
+	MOVE_STATEMENTS(X) OTHER_STATEMENTS(X)
 /* clang-format on */
 
 #define STATEMENT_ENUM(role, NAME, sql) SQL_##NAME,

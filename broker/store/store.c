@@ -72,6 +72,11 @@ void store_submit(struct store *s, struct change *c, commit_done *done, void *ct
 	writer_submit(s->writer, c, done, ctx);
 }
 
+void store_watch(struct store *s, store_committed *watch, void *ctx)
+{
+	writer_watch(s->writer, watch, ctx);
+}
+
 /* Somebody waiting for one change. */
 struct waiter {
 	pthread_mutex_t lock;

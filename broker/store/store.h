@@ -68,6 +68,12 @@ void store_submit(struct store *s, struct change *c, commit_done *done, void *ct
 /* Submits and waits; for commands and tests. Stale is ERR_CONFLICT. */
 MUST_CHECK bool store_commit(struct store *s, struct change *c, struct err *e);
 
+/* Calls `watch` for each durable change that has topics (change.h), on the writer thread, before
+ * the change's own `done`; it must not block. One at a time: NULL ends it, and once that has
+ * returned no call is under way. */
+typedef void store_committed(void *ctx, const struct change *c);
+void store_watch(struct store *s, store_committed *watch, void *ctx);
+
 MUST_CHECK bool reader_open(struct store *s, struct reader **ret, struct err *e);
 void reader_free(struct reader *r);
 DEFINE_DROP(reader)

@@ -41,6 +41,7 @@ struct table_spec {
 
 const struct table_spec *table_spec(enum table t);
 struct columns audit_columns(void); /* of struct audit_record */
+struct columns event_columns(void); /* of struct event_row */
 
 /* Any row, for scratch. */
 union row {
@@ -66,6 +67,9 @@ void row_bind(struct query *q, const struct table_spec *s, size_t settled,
 /* The present row of q, verified. */
 MUST_CHECK bool row_read(struct query *q, const struct table_spec *s, struct mac *m,
 			 void *ret, struct err *e);
+/* The same where the MAC was made before the table had its last columns. */
+MUST_CHECK bool row_read_older(struct query *q, const struct table_spec *s,
+			       size_t columns, struct mac *m, void *ret, struct err *e);
 bool row_same_key(const struct table_spec *s, const void *a, const void *b);
 /* The row by its key: `row` holds the key and becomes the row, or all zero. */
 MUST_CHECK bool row_get(struct db *db, const struct table_spec *s, struct mac *m,

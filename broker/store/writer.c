@@ -21,6 +21,10 @@ struct writer {
 	int64_t margin_bytes;
 	pthread_t thread;
 
+	pthread_mutex_t watch_lock; /* of the next two */
+	store_committed *watch;
+	void *watch_ctx; /* borrowed */
+
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work;
 	struct change *first, **end; /* borrowed from who submitted */
@@ -65,11 +69,23 @@ static void writer_set_head(struct writer *w, const struct chain *head)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* Who waits for a topic looks again before who made the change is told. */
+static void writer_wake(struct writer *w, const struct change *c)
+{
+	if (c->result != COMMIT_OK || !change_topic(c, 0))
+		return;
+	pthread_mutex_lock(&w->watch_lock);
+	if (w->watch)
+		w->watch(w->watch_ctx, c);
+	pthread_mutex_unlock(&w->watch_lock);
+}
+
 /* A change may be freed by its own done. */
-static void writer_tell(struct change *first)
+static void writer_tell(struct writer *w, struct change *first)
 {
 	for (struct change *c = first, *next; c; c = next) {
 		next = c->next;
+		writer_wake(w, c);
 		c->done(c->ctx, c->result, &c->err);
 	}
 }
@@ -122,7 +138,7 @@ static void writer_commit(struct writer *w, struct change *first)
 
 	if (committed)
 		writer_set_head(w, &b.chain);
-	writer_tell(first);
+	writer_tell(w, first);
 	writer_trim_log(w, committed);
 }
 
@@ -143,6 +159,7 @@ static void writer_free(struct writer *w)
 	db_free(w->db);
 	pthread_cond_destroy(&w->work);
 	pthread_mutex_destroy(&w->lock);
+	pthread_mutex_destroy(&w->watch_lock);
 	free(w->path);
 	free(w);
 }
@@ -156,8 +173,8 @@ static bool writer_open(struct writer *w, const struct store_options *o, const c
 	if (!w->path)
 		return err_set(e, ERR_NO_MEMORY, "out of memory");
 	return db_open(o->path, o->busy_ms ? o->busy_ms : STORE_BUSY_MS, &w->db, e) &&
-	       migrate_up(w->db, e) && db_prepare(w->db, DB_WRITE, e) &&
 	       mac_new(o->keys.row, &w->row, e) && mac_new(o->keys.audit, &w->audit, e) &&
+	       migrate_up(w->db, w->row, e) && db_prepare(w->db, DB_WRITE, e) &&
 	       checkpoint_start(o->path, &w->checkpoint, e) &&
 	       thread_start("store-writer", writer_run, w, &w->thread, e);
 }
@@ -170,6 +187,7 @@ bool writer_start(const struct store_options *o, const char *name, struct writer
 	if (!w)
 		return err_set(e, ERR_NO_MEMORY, "out of memory");
 	pthread_mutex_init(&w->lock, NULL);
+	pthread_mutex_init(&w->watch_lock, NULL);
 	pthread_cond_init(&w->work, NULL);
 	w->end = &w->first;
 	w->log_limit = LOG_TOO_LONG;
@@ -214,4 +232,12 @@ void writer_head(struct writer *w, struct chain *ret)
 	pthread_mutex_lock(&w->lock);
 	*ret = w->head;
 	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_watch(struct writer *w, store_committed *watch, void *ctx)
+{
+	pthread_mutex_lock(&w->watch_lock);
+	w->watch = watch;
+	w->watch_ctx = ctx;
+	pthread_mutex_unlock(&w->watch_lock);
 }

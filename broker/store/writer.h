@@ -25,6 +25,7 @@ MUST_CHECK bool writer_start(const struct store_options *o, const char *name,
 			     struct writer **ret, struct err *e);
 void writer_stop(struct writer *w); /* after all that was submitted; frees */
 void writer_submit(struct writer *w, struct change *c, commit_done *done, void *ctx);
+void writer_watch(struct writer *w, store_committed *watch, void *ctx);
 void writer_head(struct writer *w, struct chain *ret); /* the durable one */
 
 #endif

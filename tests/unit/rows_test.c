@@ -72,7 +72,7 @@ static bool refused(struct bed *b, const struct table_spec *s, union row *key)
 static void touch(struct bed *b, const struct table_spec *s, const char *column,
 		  enum column_type type)
 {
-	char value[64], from[64];
+	char value[96], from[32];
 
 	snprintf(from, sizeof(from), "%s", column);
 #pragma GCC diagnostic push
@@ -154,9 +154,10 @@ static void moved_rows(struct bed *b)
 	     "a second instance");
 	raw(b,
 	    "UPDATE placement SET (host, epoch, placed_us, attempt, stopped, "
-	    "off_until_us,"
+	    "off_until_us, number, moving,"
 	    " generation, mac) = (SELECT host, epoch, placed_us, attempt, stopped,"
-	    " off_until_us, generation, mac FROM placement WHERE instance = '%s')"
+	    " off_until_us, number, moving, generation, mac FROM placement WHERE "
+	    "instance = '%s')"
 	    " WHERE instance = '%s'",
 	    bed_uuid(1).text, two.id.text);
 	check("a placement copied under another instance is refused",

@@ -75,7 +75,7 @@ static void not_ours(struct bed *b)
 	check("a newer schema is refused by its own error",
 	      refuses(b, ERR_DATABASE_NEWER, "schema 9999"));
 	raw(b,
-	    "UPDATE meta SET value = 1; ALTER TABLE spool RENAME COLUMN seq TO sequence");
+	    "UPDATE meta SET value = 2; ALTER TABLE spool RENAME COLUMN seq TO sequence");
 	check("a schema that lacks a column is refused at open, by the statement's name",
 	      refuses(b, ERR_DATABASE, "SPOOL_"));
 	raw(b, "DELETE FROM meta");
@@ -127,10 +127,11 @@ static void failing_migration(void)
 		      !db_migrate(db, "CREATE TABLE a (b TEXT); CREATE TABLE a (b TEXT)",
 				  1, &e));
 	db_rollback(db);
-	check("and none of its tables",
-	      db_schema_version(db, &version, &e) && version == 0 && migrate_up(db, &e) &&
-		      db_schema_version(db, &version, &e) && version == migrations_count);
-	check("once up, nothing is left to do", migrate_up(db, &e));
+	check("and none of its tables", db_schema_version(db, &version, &e) &&
+						version == 0 && migrate_new(db, &e) &&
+						db_schema_version(db, &version, &e) &&
+						version == migrations_count);
+	check("once up, nothing is left to do", migrate_new(db, &e));
 	db_free(db_move(&db));
 	unlink(path);
 }
