@@ -110,6 +110,14 @@ bool exchange_if_match(const struct exchange *x, int64_t generation, struct err 
 	return true;
 }
 
+bool exchange_waits(struct exchange *x, const char *topic, int64_t seconds)
+{
+	x->wait.until_us = x->started_us + seconds * US_PER_S;
+	if (x->wait.must_answer || x->wait.run_us >= x->wait.until_us)
+		return false;
+	return text_copy(x->wait.topic, sizeof x->wait.topic, topic);
+}
+
 void exchange_problem(struct exchange *x, const struct err *e)
 {
 	const struct err_info *info = err_info(e->kind);

@@ -47,10 +47,16 @@ struct reply {
 	int status; /* 0: nothing staged yet */
 	struct buf body;
 	const char *content_type; /* const text */
-	struct secret
-		*secret; /* owned; instead of body: octet-stream, wiped after sending */
-	char etag[24];   /* generation in quotes, or "" */
+	struct secret *secret;    /* owned; octet-stream instead of body, then wiped */
+	char etag[24];            /* generation in quotes, or "" */
 	char location[160];
+};
+
+struct waiting {                  /* for something to tell; see exchange_waits */
+	char topic[PKI_HASH_HEX]; /* "": for nothing */
+	int64_t run_us, until_us; /* when the handler ran, and will at the latest */
+	uint64_t ticket;          /* older than all that this run has read */
+	bool must_answer;         /* it may not wait: the broker is stopping */
 };
 
 struct exchange {
@@ -61,8 +67,7 @@ struct exchange {
 	const char *authorization; /* NULL: header absent; likewise below */
 	const char *content_type;
 	const char *if_match;
-	const char
-		*bad_header; /* name of one that must not be there, or twice; or NULL */
+	const char *bad_header; /* one that must not be there, or twice; or NULL */
 	struct view body;
 	bool body_too_large;
 	struct peer *peer;
@@ -81,8 +86,9 @@ struct exchange {
 	void *worker;                /* the worker's own caches; see api.h */
 	struct err failed;           /* the error that the reply tells, or ERR_NONE */
 	int64_t started_us, ends_us; /* monotonic */
-	struct dispatch *dispatch;   /* borrowed */
-	struct exchange *next;       /* in the queue */
+	struct waiting wait;
+	struct dispatch *dispatch; /* borrowed */
+	struct exchange *next;     /* in the queue */
 };
 
 void exchange_done(struct exchange *x);       /* frees what it owns, wipes the reply */
@@ -102,6 +108,10 @@ void exchange_etag(struct exchange *x, int64_t generation);
 /* ERR_PRECONDITION_REQUIRED without If-Match, ERR_PRECONDITION_FAILED with another. */
 MUST_CHECK bool exchange_if_match(const struct exchange *x, int64_t generation,
 				  struct err *e);
+/* For a long poll with nothing to tell yet: true: return true with nothing staged, and be run
+ * anew once the topic (see change_topic) is woken, or so many seconds after the request came.
+ * False: answer now what there is. */
+bool exchange_waits(struct exchange *x, const char *topic, int64_t seconds);
 /* The one problem+json (RFC 9457) writer; drops and wipes what was staged. */
 void exchange_problem(struct exchange *x, const struct err *e);
 /* Fills who, when, from where and which verb in the change's audit record; verdict "allowed". */

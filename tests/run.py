@@ -26,7 +26,7 @@ BUILDS_OF = {"unit": ["build-asan", "build"], "fuzz": ["build-asan"], "interop":
              "tsan": ["build-tsan"]}
 SECONDS_OF = {"api": 900, "e2e": 900, "migrate": 600, "interop": 300, "demo": 180}
 # Only what is shared between threads; GnuTLS is not instrumented, so no whole broker.
-TSAN_PROGRAMS = re.compile(r"^(secret|store|writer|queue|dispatch|audit)$")
+TSAN_PROGRAMS = re.compile(r"^(secret|store|writer|queue|dispatch|park|audit)$")
 
 
 class Count:

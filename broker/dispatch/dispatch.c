@@ -9,6 +9,7 @@
 
 #include "broker/dispatch/journal.h"
 #include "broker/dispatch/limit.h"
+#include "broker/dispatch/park.h"
 #include "broker/dispatch/queue.h"
 #include "broker/dispatch/refusals.h"
 #include "broker/dispatch/request.h"
@@ -29,6 +30,7 @@ struct dispatch {
 	struct limit *limit;       /* owned */
 	struct refusals *refusals; /* owned */
 	struct journal *journal;   /* owned */
+	struct park *park;         /* owned */
 	struct queue *queue; /* owned; audit rows on their way count as under way too */
 	struct crew crew[DISPATCH_WORKERS_MAX];
 	int64_t head_due_us; /* the journal's thread, then dispatch_free */
@@ -184,7 +186,10 @@ static void refuse(struct dispatch *d, struct exchange *x, struct err *e)
 
 static bool handle(struct dispatch *d, struct exchange *x, struct err *e)
 {
-	if (now_us(d) > x->ends_us)
+	x->wait.run_us = now_us(d);
+	x->wait.topic[0] = '\0';
+	x->wait.ticket = park_ticket(d->park); /* before anything is read */
+	if (x->wait.run_us > x->ends_us)
 		return err_set(e, ERR_DEADLINE, "the broker is too busy");
 	if (x->tries >= DISPATCH_TRIES)
 		return err_set(e, ERR_CONFLICT, "what this rests on kept changing");
@@ -207,6 +212,38 @@ static void commit(struct dispatch *d, struct exchange *x)
 	if (x->who.kind == PRINCIPAL_PERSON) /* a host's row is the handler's to guard */
 		change_guard(x->change, TABLE_TOKEN, &x->who.token);
 	store_submit(d->o.store, x->change, change_done, x);
+}
+
+/* A long poll. */
+static void wait(struct dispatch *d, struct exchange *x)
+{
+	struct err e = { 0 };
+
+	assert(x->reply.status == 0 && change_is_empty(x->change));
+	x->tries = 0;
+	if (park_put(d->park, x))
+		return;
+	err_set(&e, ERR_RATE_LIMITED, "too many requests of this identity are waiting");
+	fail(d, x, &e);
+}
+
+/* On the park's lock: a worker takes it up again, and has as long as for any request. */
+static void wait_ended(void *ctx, struct exchange *x)
+{
+	struct dispatch *d = ctx;
+
+	x->ends_us = now_us(d) + DISPATCH_DEADLINE_S * US_PER_S;
+	queue_put(d->queue, x);
+}
+
+/* On the writer thread. */
+static void committed(void *ctx, const struct change *c)
+{
+	struct dispatch *d = ctx;
+	const char *topic;
+
+	for (size_t i = 0; (topic = change_topic(c, i)) != NULL; i++)
+		park_wake(d->park, topic);
 }
 
 /* The same through all tries. */
@@ -244,10 +281,12 @@ static void *crew_run(void *arg)
 		x->worker = w->caches;
 		if (!prepare(x, &e))
 			fail(w->d, x, &e);
-		else if (handle(w->d, x, &e))
-			commit(w->d, x);
-		else
+		else if (!handle(w->d, x, &e))
 			refuse(w->d, x, &e);
+		else if (x->wait.topic[0] != '\0')
+			wait(w->d, x);
+		else
+			commit(w->d, x);
 	}
 	return NULL;
 }
@@ -339,6 +378,7 @@ static bool parts_open(struct dispatch *d, struct err *e)
 
 	if (!queue_new(&d->queue, e) || !limit_new(&d->limit, e) ||
 	    !refusals_new(&d->refusals, e) ||
+	    !park_start(d->o.clock, wait_ended, d, &d->park, e) ||
 	    !journal_start(d->o.log, tick, d, &d->journal, e))
 		return false;
 	for (unsigned i = 0; i < n; i++)
@@ -370,13 +410,16 @@ bool dispatch_start(const struct dispatch_options *o, struct dispatch **ret,
 	d->head_logged = -1;
 	if (!parts_open(d, e) || !crew_start(d, e))
 		return err_wrap(e, "dispatch");
+	store_watch(d->o.store, committed, d);
 	*ret = dispatch_move(&d);
 	return true;
 }
 
 void dispatch_stop(struct dispatch *d)
 {
+	park_stop(d->park);
 	queue_drain(d->queue);
+	store_watch(d->o.store, NULL, NULL);
 	rows_flush(d, true);
 	queue_drain(d->queue);
 	queue_end(d->queue);
@@ -400,6 +443,7 @@ void dispatch_free(struct dispatch *d)
 		if (d->o.worker_free != NULL)
 			d->o.worker_free(d->crew[i].caches);
 	}
+	park_free(d->park);
 	refusals_free(d->refusals);
 	limit_free(d->limit);
 	queue_free(d->queue);

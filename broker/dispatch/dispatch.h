@@ -8,6 +8,8 @@
  *          the handler again, at most DISPATCH_TRIES times, then 409 conflict. A person's token
  *          is such a guard: once it is revoked nothing under way commits. A failed commit wipes
  *          the reply: 503 or 507.
+ * Waiting: a handler that calls exchange_waits is parked, and run anew when a committed change
+ *          has its topic. Stopping wakes all, and they are answered.
  * Refuses: by default: unknown paths, bodies that no route takes, everything while stopping.
  *          A reply with a secret and no audit record is a mistake of ours and aborts.
  * Knows:   nothing of libmicrohttpd; handlers only by their route.

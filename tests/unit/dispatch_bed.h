@@ -136,6 +136,59 @@ static UNUSED bool want_match(struct api *api, struct exchange *x, struct err *e
 	return exchange_if_match(x, 7, e) && say_ok(x);
 }
 
+/* Waits for the setting of this name, up to ?wait seconds. */
+static UNUSED bool wait_for(struct api *api, struct exchange *x, struct err *e)
+{
+	struct setting_row s;
+	int64_t seconds = 30;
+	char text[8];
+
+	api->runs++;
+	if (!read_setting(x->db, "image", x->args[0], &s, e))
+		return false;
+	if (exchange_query(x, "wait", text, sizeof text) != NULL &&
+	    !text_parse_int(text, 0, 30, &seconds))
+		return err_field(e, ERR_BAD_VALUE, "wait", "no number");
+	return s.head.generation != 0 || !exchange_waits(x, x->args[0], seconds)
+		       ? say_ok(x)
+		       : true;
+}
+
+/* A change with an event for those who wait for this name. */
+static UNUSED void tell_change(struct change *c, const char *name)
+{
+	struct setting_row s = setting(name);
+	struct uuid id = { ID };
+
+	change_put(c, TABLE_SETTING, &s);
+	change_event(c, name, "handover", &id, 1);
+}
+
+static UNUSED bool tell(struct api *api, struct exchange *x, struct err *e)
+{
+	(void)api;
+	(void)e;
+	tell_change(x->change, x->args[0]);
+	return say_ok(x);
+}
+
+/* What it waits for comes after it has looked, and before it is parked. */
+static UNUSED bool wait_too_late(struct api *api, struct exchange *x, struct err *e)
+{
+	struct change *c = NULL;
+	struct setting_row s;
+
+	if (!read_setting(x->db, "image", x->args[0], &s, e))
+		return false;
+	if (s.head.generation != 0)
+		return say_ok(x);
+	must(api->w, change_new(&c, e), "change_new");
+	tell_change(c, x->args[0]);
+	must(api->w, store_commit(api->w->store, c, e), "store_commit");
+	change_free(c);
+	return exchange_waits(x, x->args[0], 30);
+}
+
 #define ROUTE(m, p, h, who, kind, max, v, ...)                                \
 	{                                                                     \
 		.method = METHOD_##m, .pattern = p, .handler = h, .may = who, \
@@ -156,6 +209,9 @@ static const struct route routes[] = {
 	ROUTE(GET, "/v1/instances/{uuid}/x", refuse, TRY_PERSON, BODY_NONE, 0, "refused"),
 	ROUTE(GET, "/v1/tampered", tampered, TRY_PERSON, BODY_NONE, 0, "tampered"),
 	ROUTE(GET, "/v1/match", want_match, TRY_PERSON, BODY_NONE, 0, "match"),
+	ROUTE(GET, "/v1/wait/{name}", wait_for, TRY_PERSON, BODY_NONE, 0, "wait"),
+	ROUTE(GET, "/v1/late/{name}", wait_too_late, TRY_PERSON, BODY_NONE, 0, "late"),
+	ROUTE(PUT, "/v1/tell/{name}", tell, TRY_PERSON, BODY_NONE, 0, "tell"),
 	ROUTE(GET, "/v1/self", hello, TRY_HOST, BODY_NONE, 0, "self"),
 };
 
