@@ -245,7 +245,7 @@ static bool wait_for_approval(const struct options *o, struct err *e)
 		return false;
 	printf("waiting for approval; to approve: vtpmctl host approve %s\n", c.name);
 	fflush(stdout);
-	while (strcmp(state, "approved") != 0) {
+	while (strcmp(state, "approved") != 0 && strcmp(state, "draining") != 0) {
 		struct err later = { 0 };
 
 		if (!broker_host_state(broker, state, &later) &&

@@ -71,6 +71,70 @@ static bool post(struct ctl *ctl, const char *verb, struct err *e)
 	return call_run(ctl, &c, e) && show_answer(ctl, &c, show_host, e);
 }
 
+static void guest_item(void *ctx, const struct json *j)
+{
+	struct table *t = ctx;
+	bool running = false;
+
+	table_add(t, json_get_text(j, "id"));
+	table_add(t, json_get_text(j, "name"));
+	table_add(t, json_get_text(j, "security"));
+	table_add(t, json_get_boolean(j, "running", &running) && running ? "yes" : "no");
+}
+
+static const char *const guest_heads[] = { "ID", "NAME", "SECURITY", "RUNNING" };
+
+static bool read_guests(struct ctl *ctl, struct table *t, struct err *e)
+{
+	CLEANUP(call_done) struct call c = { 0 };
+
+	host_path(ctl, &c, "instances");
+	return call_pages(ctl,
+			  &(struct pages){ .call = &c, .each = guest_item, .ctx = t }, e);
+}
+
+/* What is left there, and how it leaves. */
+static bool print_guests(struct ctl *ctl, struct err *e)
+{
+	CLEANUP(table_done)
+	struct table t = { .heads = guest_heads, .columns = ARRAY_LEN(guest_heads) };
+
+	if (!read_guests(ctl, &t, e))
+		return false;
+	if (t.cells == 0) {
+		fprintf(ctl->out, "\nno guest is placed on %s\n", ctl->args[0]);
+		return true;
+	}
+	fputc('\n', ctl->out);
+	if (!table_print(&t, ctl->out, e))
+		return false;
+	fprintf(ctl->out,
+		"\nnext: on %s, vtpm-client migrate DOMAIN HOST moves a guest that "
+		"runs,\n"
+		"      with --cold one that is off; vtpmctl host drain %s shows what is "
+		"left\n",
+		ctl->args[0], ctl->args[0]);
+	return true;
+}
+
+bool host_drain(struct ctl *ctl, struct err *e)
+{
+	return post(ctl, "drain", e) && (ctl->json || print_guests(ctl, e));
+}
+
+bool host_undrain(struct ctl *ctl, struct err *e)
+{
+	return post(ctl, "undrain", e);
+}
+
+bool host_guests(struct ctl *ctl, struct err *e)
+{
+	CLEANUP(table_done)
+	struct table t = { .heads = guest_heads, .columns = ARRAY_LEN(guest_heads) };
+
+	return read_guests(ctl, &t, e) && (ctl->json || table_print(&t, ctl->out, e));
+}
+
 bool host_fence(struct ctl *ctl, struct err *e)
 {
 	return post(ctl, "fence", e);

@@ -451,6 +451,27 @@ def test_host_is_let_in_and_shut_out(ctl, tmp_path):
     assert line.split()[1] == "revoked" and host.fingerprint in line
 
 
+def test_host_is_drained(ctl):
+    host = bed.Host(ctl.broker, name_of("h")).enroll()
+    told = ctl.text("host-admin", "host", "drain", host.name)
+    assert re.search(r"^state +draining$", told, re.M) and f"no guest is placed on {host.name}" in told
+    ctl.text("host-admin", "host", "undrain", host.name)
+    guest = ctl.create(name_of("g"))
+    ctl.run("operator", "instance", "place", guest, host.name)
+    told = ctl.text("host-admin", "host", "drain", host.name)
+    assert guest in told and f"on {host.name}, vtpm-client migrate" in told
+    other = ctl.create(name_of("g"))
+    errors = ctl.refused("operator", "instance", "place", other, host.name, status=6,
+                         says="is being drained")
+    assert "vtpmctl host undrain" in errors
+    lines = ctl.text("operator", "host", "guests", host.name).splitlines()
+    assert lines[0].split() == ["ID", "NAME", "SECURITY", "RUNNING"]
+    assert lines[1].split()[0] == guest and lines[1].split()[3] == "no"
+    assert ctl.json("host-admin", "host", "guests", host.name)["items"][0]["name"] is None
+    assert ctl.facts("host-admin", "host", "undrain", host.name)["state"] == "approved"
+    ctl.refused("operator", "host", "drain", host.name, status=4, says="may not")
+
+
 @pytest.mark.parametrize("answer,state", [(b"y\n", "approved"), (b"n\n", "pending")])
 def test_person_at_a_terminal_is_asked(ctl, tmp_path, answer, state):
     name = name_of("h")

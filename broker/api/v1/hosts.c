@@ -3,6 +3,7 @@
 
 #include "broker/api/api.h"
 #include "broker/api/v1/handlers.h"
+#include "broker/gate/gate.h"
 
 static void put_host(struct json_writer *w, const struct host_row *h, int64_t generation)
 {
@@ -118,7 +119,7 @@ struct move {
 static const struct move approving = {
 	.from = BIT(PENDING),
 	.to = APPROVED,
-	.otherwise = { [DRAINING] = ERR_CONFLICT,
+	.otherwise = { [DRAINING] = ERR_HOST_DRAINING,
 		       [FENCED] = ERR_HOST_FENCED,
 		       [REVOKED] = ERR_HOST_REVOKED },
 };
@@ -127,11 +128,26 @@ static const struct move fencing = {
 	.to = FENCED,
 	.otherwise = { [REVOKED] = ERR_HOST_REVOKED },
 };
+static const struct move draining = {
+	.from = BIT(APPROVED),
+	.to = DRAINING,
+	.otherwise = { [PENDING] = ERR_HOST_PENDING,
+		       [FENCED] = ERR_HOST_FENCED,
+		       [REVOKED] = ERR_HOST_REVOKED },
+};
+static const struct move undraining = {
+	.from = BIT(DRAINING),
+	.to = APPROVED,
+	.otherwise = { [PENDING] = ERR_HOST_PENDING,
+		       [FENCED] = ERR_HOST_FENCED,
+		       [REVOKED] = ERR_HOST_REVOKED },
+};
+/* A fence forgets that the host was draining. */
 static const struct move unfencing = {
 	.from = BIT(FENCED),
 	.to = APPROVED,
 	.otherwise = { [PENDING] = ERR_HOST_PENDING,
-		       [DRAINING] = ERR_CONFLICT,
+		       [DRAINING] = ERR_HOST_DRAINING,
 		       [REVOKED] = ERR_HOST_REVOKED },
 };
 static const struct move revoking = {
@@ -232,6 +248,19 @@ bool api_host_fence(struct api *api, struct exchange *x, struct err *e)
 	return host_verb(api, x, &fencing, e);
 }
 
+/* POST /v1/hosts/{name}/drain - it keeps what it has; writes the host's row, on which every
+ * placement rests. */
+bool api_host_drain(struct api *api, struct exchange *x, struct err *e)
+{
+	return host_verb(api, x, &draining, e);
+}
+
+/* POST /v1/hosts/{name}/undrain */
+bool api_host_undrain(struct api *api, struct exchange *x, struct err *e)
+{
+	return host_verb(api, x, &undraining, e);
+}
+
 /* POST /v1/hosts/{name}/unfence */
 bool api_host_unfence(struct api *api, struct exchange *x, struct err *e)
 {
@@ -243,4 +272,89 @@ bool api_host_unfence(struct api *api, struct exchange *x, struct err *e)
 bool api_host_revoke(struct api *api, struct exchange *x, struct err *e)
 {
 	return host_verb(api, x, &revoking, e);
+}
+
+/* Whoever sees instances sees those; a host-admin sees which they are, and nothing of whose. */
+static bool put_guest(struct exchange *x, struct json_writer *w, const struct uuid *id,
+		      struct err *e)
+{
+	bool named = x->who.role != ROLE_HOST_ADMIN;
+	struct instance_row i;
+	struct placement_row p;
+
+	if (!read_instance(x->db, id, &i, e) || !read_placement(x->db, id, &p, e))
+		return false;
+	json_open(w, NULL);
+	json_put_text(w, "id", i.id.text);
+	json_put_text(w, "name", named ? i.name : NULL);
+	json_put_text(w, "project", named ? i.project : NULL);
+	json_put_text(w, "security", i.security);
+	json_put_integer(w, "epoch", p.epoch);
+	json_put_boolean(w, "running", uuid_is_set(&p.attempt) && p.stopped == 0);
+	json_close(w);
+	return true;
+}
+
+/* The page's instances; their other rows are read after the list's query has ended. */
+struct guests {
+	struct exchange *x;
+	struct api_list l;
+	int64_t rows;     /* that the store gave, shown or not */
+	struct uuid last; /* of them */
+	size_t n;
+	struct uuid ids[API_PAGE_MAX];
+};
+
+static bool take_guest(void *ctx, const struct instance_row *row, struct err *e)
+{
+	struct guests *g = ctx;
+	const struct principal *who = &g->x->who;
+	bool sees = who->role == ROLE_HOST_ADMIN || gate_sees(who, row, NULL);
+
+	(void)e;
+	g->rows++;
+	g->last = row->id;
+	if (sees && api_list_takes(&g->l, row->id.text)) {
+		assert(g->n < ARRAY_LEN(g->ids));
+		g->ids[g->n++] = row->id;
+	}
+	return true;
+}
+
+/* A token of a few projects passes over the rows of others, so a page may take more. */
+static bool list_guests(struct exchange *x, struct guests *g, const char *host,
+			struct err *e)
+{
+	const struct instance_filter there = { .host = host };
+	struct page p = api_list_page(&g->l);
+	struct uuid from; /* the query borrows it */
+
+	do {
+		g->rows = 0;
+		if (!list_instances(x->db, &there, p, take_guest, g, e))
+			return false;
+		from = g->last;
+		p.after = from.text;
+	} while (g->rows == p.limit && !g->l.more);
+	for (size_t i = 0; i < g->n; i++)
+		if (!put_guest(x, &g->l.w, &g->ids[i], e))
+			return false;
+	return true;
+}
+
+/* GET /v1/hosts/{name}/instances */
+bool api_host_guests(struct api *api, struct exchange *x, struct err *e)
+{
+	struct guests g = { .x = x };
+	struct host_row h = { 0 };
+	bool done;
+
+	(void)api;
+	if (!host_of_path(x, &h, e) || !api_list_open(x, &g.l, e) ||
+	    !reader_begin(x->db, e))
+		return false;
+	done = list_guests(x, &g, h.key_hash, e);
+	reader_end(x->db);
+	api_list_close(&g.l);
+	return done;
 }

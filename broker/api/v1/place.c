@@ -81,10 +81,22 @@ static bool read_move(struct exchange *x, struct move *m, struct err *e)
 	return ok;
 }
 
-static bool host_is_approved(const struct host_row *h, struct err *e)
+static bool is_there_already(const struct move *m)
 {
-	if (strcmp(h->state, "approved") == 0)
+	return m->now.head.generation != 0 && strcmp(m->now.host, m->to.key_hash) == 0;
+}
+
+/* A host that drains keeps its guests and gets no other. */
+static bool host_is_approved(const struct move *m, struct err *e)
+{
+	const struct host_row *h = &m->to;
+	bool drains = strcmp(h->state, "draining") == 0;
+
+	if (strcmp(h->state, "approved") == 0 || (drains && is_there_already(m)))
 		return true;
+	if (drains)
+		return err_field(e, ERR_HOST_DRAINING, "host", "the host %s is draining",
+				 h->name);
 	if (strcmp(h->state, "fenced") == 0)
 		return err_field(e, ERR_HOST_FENCED, "host", "the host %s is fenced",
 				 h->name);
@@ -101,7 +113,7 @@ static bool host_is_fit(const struct move *m, struct err *e)
 	const struct host_row *h = &m->to;
 	const struct instance_row *i = &m->instance;
 
-	if (!host_is_approved(h, e))
+	if (!host_is_approved(m, e))
 		return false;
 	if ((h->policies & (int64_t)BIT(m->security)) == 0)
 		return err_field(e, ERR_HOST_UNSUPPORTED, "host",
@@ -165,11 +177,6 @@ static bool present_lets_go(struct move *m, struct err *e)
 			"the guest stopped on %s, which still has its sealed copy",
 			m->from.name);
 	return true;
-}
-
-static bool is_there_already(const struct move *m)
-{
-	return m->now.head.generation != 0 && strcmp(m->now.host, m->to.key_hash) == 0;
 }
 
 static void stage_move(struct exchange *x, const struct move *m, struct placement_row *p)
