@@ -60,6 +60,8 @@ enum party {
 	X(PERMIT_OTHER, PERMIT_FOREIGN,                                                \
 	  "the owner's permit is for another host, purpose or placement")              \
 	X(NOT_PLACED_HERE, NOT_PLACED_HERE, "the instance is not placed on this host") \
+	X(HELD, HANDOVER_OPEN,                                                         \
+	  "a hand-over is under way, and who runs the guest is not settled")           \
 	X(FENCED, HOST_FENCED, "the host is fenced")                                   \
 	X(UNSUPPORTED, HOST_UNSUPPORTED, "the host does not support this policy")      \
 	X(OUTSIDE_SET, HOST_NOT_IN_SET, "the host is outside the instance's host set") \

@@ -42,6 +42,11 @@ static void take_handover(struct ask *a)
 	a->handover = false;
 }
 
+static void take_settled(struct ask *a)
+{
+	a->held = true;
+}
+
 static void take_clone(struct ask *a)
 {
 	a->clone_record = false;
@@ -99,6 +104,7 @@ static const struct lack lacks[] = {
 	{ "host_in_set", take_host_set },
 	{ "secret_matches", take_secret },
 	{ "handover", take_handover },
+	{ "not_held", take_settled },
 	{ "clone_record", take_clone },
 	{ "ran_before", take_run },
 	{ "permit", take_permit },

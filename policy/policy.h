@@ -38,8 +38,9 @@ struct ask {
 	bool released_before; /* host policy: this host key got a release at this epoch */
 	bool holds_copy;      /* and says that it still has its sealed copy */
 	bool handover;        /* an open hand-over names this host as destination */
-	bool ran_before;      /* a release at this epoch reached this host before */
-	bool clone_record;    /* the owner's record of this very clone names this host */
+	bool held;         /* a hand-over was claimed and has not ended: handover_holds */
+	bool ran_before;   /* a release at this epoch reached this host before */
+	bool clone_record; /* the owner's record of this very clone names this host */
 };
 
 enum reason policy_decide(const struct ask *ask);

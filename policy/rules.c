@@ -103,6 +103,18 @@ static bool handed_over(const struct ask *a)
 	return a->handover && a->party == PARTY_OTHER_HOST;
 }
 
+/* Between the key's leaving and the commit nobody can say who runs the guest. */
+static bool not_held(const struct ask *a)
+{
+	return !a->held;
+}
+
+/* The destination may ask again for what it has claimed already. */
+static bool is_other_release(const struct ask *a)
+{
+	return is_release(a) && !needs_handover(a);
+}
+
 static bool cloned_here(const struct ask *a)
 {
 	return a->clone_record;
@@ -218,6 +230,12 @@ const struct rule policy_rules[] = {
 	  .applies = needs_handover,
 	  .holds = handed_over,
 	  .otherwise = REASON_NO_RECORD },
+	{ .name = "not_held",
+	  .says = "no hand-over holds the guest",
+	  .change = "what the hosts say of it: vtpmctl handover show ID",
+	  .applies = is_other_release,
+	  .holds = not_held,
+	  .otherwise = REASON_HELD },
 	{ .name = "clone_record",
 	  .says = "the owner's record of the clone names this host",
 	  .change = "the owner's record of a clone to this host",

@@ -33,6 +33,17 @@ static const struct {
 	  { ASKS(PLACED_HOST, REBOOT, DEPLOYMENT) }, REASON_NO_RECORD },
 	{ "deployment: a guest that ran there starts again after a reboot",
 	  { ASKS(PLACED_HOST, REBOOT, DEPLOYMENT), .ran_before = true }, REASON_ALLOWED },
+	{ "deployment: while a hand-over holds the guest its host gets nothing",
+	  { ASKS(PLACED_HOST, START, DEPLOYMENT), .held = true }, REASON_HELD },
+	{ "deployment: nor does it resume the guest",
+	  { ASKS(PLACED_HOST, RESUME, DEPLOYMENT), .ran_before = true, .held = true }, REASON_HELD },
+	{ "deployment: a host that the guest is not placed on is told that first",
+	  { ASKS(OTHER_HOST, START, DEPLOYMENT), .held = true }, REASON_NOT_PLACED_HERE },
+	{ "deployment: the destination may ask again for what it has claimed",
+	  { ASKS(OTHER_HOST, MIGRATE_IN, DEPLOYMENT), .handover = true, .held = true },
+	  REASON_ALLOWED },
+	{ "deployment: and not without the hand-over",
+	  { ASKS(OTHER_HOST, MIGRATE_IN, DEPLOYMENT), .held = true }, REASON_NO_RECORD },
 	{ "deployment: the next host starts an evacuated guest once it is placed there",
 	  { ASKS(PLACED_HOST, EVACUATE, DEPLOYMENT) }, REASON_ALLOWED },
 	{ "deployment: not even the owner reads the value",
@@ -49,6 +60,11 @@ static const struct {
 	  { ASKS(PLACED_HOST, START, USER), .permit = PERMIT_OF_THIS_ATTEMPT }, REASON_ALLOWED },
 	{ "user: the same attempt again from a host fenced meanwhile is refused",
 	  { ASKS(FENCED_HOST, START, USER), .permit = PERMIT_OF_THIS_ATTEMPT }, REASON_FENCED },
+	{ "user: the owner's word does not settle a hand-over",
+	  { ASKS(PLACED_HOST, START, USER), .permit = PERMIT_GOOD, .held = true }, REASON_HELD },
+	{ "user: the same attempt again, once its guest is being handed over, is refused",
+	  { ASKS(PLACED_HOST, START, USER), .permit = PERMIT_OF_THIS_ATTEMPT, .held = true },
+	  REASON_HELD },
 	{ "user: a permit that has run out is refused",
 	  { ASKS(PLACED_HOST, START, USER), .permit = PERMIT_LATE }, REASON_PERMIT_LATE },
 	{ "user: a permit used before is refused",
@@ -88,6 +104,9 @@ static const struct {
 	{ "host: from then on the host's own copy serves",
 	  { ASKS(PLACED_HOST, START, HOST), .released_before = true, .holds_copy = true },
 	  REASON_USE_COPY },
+	{ "host: not while a hand-over holds the guest",
+	  { ASKS(PLACED_HOST, START, HOST), .released_before = true, .holds_copy = true,
+	    .held = true }, REASON_HELD },
 	{ "host: a copy burns no permit",
 	  { ASKS(PLACED_HOST, START, HOST), .released_before = true, .holds_copy = true,
 	    .permit = PERMIT_GOOD }, REASON_USE_COPY },
@@ -156,7 +175,7 @@ struct walk {
 	size_t cells, allowed;
 	size_t to_fenced, to_strangers, to_persons, read_by_others, read_deployment;
 	size_t user_without_word, made_by_lack, without_code, better_than_start;
-	size_t migrated_without_record, disclosed;
+	size_t migrated_without_record, disclosed, held_start;
 };
 
 static bool is_person(enum party p)
@@ -198,6 +217,8 @@ static void look_at_allowed(struct walk *w, const struct ask *a)
 	w->migrated_without_record +=
 		is_move(a->purpose) && !a->handover && !a->clone_record;
 	w->disclosed += !a->visible;
+	w->held_start += a->held && release && a->purpose != PURPOSE_MIGRATE_IN &&
+			 a->purpose != PURPOSE_COLD_MIGRATE;
 	w->better_than_start += release && !is_move(a->purpose) && !start_would_do(a);
 }
 
@@ -232,6 +253,8 @@ static void check_matrix(void)
 	check("under user nothing is released without the owner's word",
 	      w.user_without_word == 0);
 	check("no move is allowed without its record", w.migrated_without_record == 0);
+	check("nothing but the move itself is allowed while a hand-over holds the guest",
+	      w.held_start == 0);
 	check("nothing is allowed to one who may not see the instance", w.disclosed == 0);
 	check("taking a record away never turns a refusal into an allowance",
 	      w.made_by_lack == 0);
