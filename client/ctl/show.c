@@ -91,6 +91,21 @@ static void show_secret(struct table *t, const struct json *secret)
 		table_fact(t, "value", says);
 }
 
+/* Only while one is open. */
+static void show_handover(struct table *t, const struct json *handover)
+{
+	const char *to = handover ? json_get_text(handover, "destination") : NULL;
+	const char *mode = handover ? json_get_text(handover, "mode") : NULL;
+	const char *state = handover ? json_get_text(handover, "state") : NULL;
+	char says[160];
+	int64_t number = 0;
+
+	if (to && mode && state && json_get_integer(handover, "number", &number) &&
+	    text_format(says, sizeof says, "to %s (%lld, %s, %s)", to, (long long)number,
+			mode, state))
+		table_fact(t, "hand-over", says);
+}
+
 void show_instance(struct table *t, const struct json *j)
 {
 	show_text(t, "instance", j, "id");
@@ -103,6 +118,7 @@ void show_instance(struct table *t, const struct json *j)
 	show_text(t, "flavor", j, "flavor");
 	show_list(t, "hosts", j, "hosts", "any");
 	show_placement(t, json_get_object(j, "placement"));
+	show_handover(t, json_get_object(j, "handover"));
 	show_secret(t, json_get_object(j, "secret"));
 	show_text(t, "TPM state", j, "state");
 	show_text(t, "created", j, "created");

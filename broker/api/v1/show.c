@@ -28,8 +28,12 @@ bool instance_view_read(struct reader *r, struct instance_view *v, struct err *e
 	if (v->row.version != 0 &&
 	    !read_version(r, &v->row.secret, v->row.version, &v->version, e))
 		return false;
-	return read_placement(r, &v->row.id, &v->placement, e) &&
-	       host_name_of(r, v->placement.host, v->host, e);
+	if (!read_placement(r, &v->row.id, &v->placement, e) ||
+	    !host_name_of(r, v->placement.host, v->host, e))
+		return false;
+	return v->placement.moving == 0 ||
+	       (read_handover(r, &v->row.id, v->placement.number, &v->handover, e) &&
+		host_name_of(r, v->handover.destination, v->destination, e));
 }
 
 static const char *or_null(const char *text)
@@ -62,6 +66,22 @@ static void write_placement(struct json_writer *w, const struct instance_view *v
 	json_close(w);
 }
 
+static void write_handover(struct json_writer *w, const struct instance_view *v)
+{
+	const struct handover_row *h = &v->handover;
+
+	if (h->head.generation == 0) {
+		json_put_null(w, "handover");
+		return;
+	}
+	json_open(w, "handover");
+	json_put_integer(w, "number", h->number);
+	json_put_text(w, "mode", h->mode);
+	json_put_text(w, "state", h->state);
+	json_put_text(w, "destination", v->destination);
+	json_close(w);
+}
+
 void instance_view_write(struct json_writer *w, const char *name,
 			 const struct instance_view *v)
 {
@@ -82,6 +102,7 @@ void instance_view_write(struct json_writer *w, const char *name,
 	json_put_text(w, "state", i->state);
 	write_secret(w, v);
 	write_placement(w, v);
+	write_handover(w, v);
 	api_put_time(w, "created", i->created_us);
 	json_put_integer(w, "generation", i->head.generation);
 	json_close(w);

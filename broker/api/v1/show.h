@@ -11,6 +11,7 @@
 
 #include "broker/api/api.h"
 #include "broker/gate/gate.h"
+#include "broker/store/moves.h"
 
 /* The UUIDs of the path. */
 MUST_CHECK bool path_uuid(const struct exchange *x, size_t arg, const char *field,
@@ -21,7 +22,9 @@ struct instance_view {
 	struct instance_row row;
 	struct version_row version;
 	struct placement_row placement;
-	char host[NAME_SIZE]; /* name of the placed one, or "" */
+	char host[NAME_SIZE];         /* name of the placed one, or "" */
+	struct handover_row handover; /* the open one */
+	char destination[NAME_SIZE];  /* its */
 };
 /* Reads what belongs to v->row. */
 MUST_CHECK bool instance_view_read(struct reader *r, struct instance_view *v,
