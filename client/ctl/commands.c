@@ -57,6 +57,22 @@ static const struct option_spec grant_options[] = {
 	{ 0 },
 };
 
+static const struct option_spec prepare_options[] = {
+	{ "mode", "MODE", "plain (the default), strict (the guest arrives paused), or cold (it is off)" },
+	{ 0 },
+};
+
+static const struct option_spec wait_options[] = {
+	{ "wait", "SECONDS", "wait for its end, at most so long" },
+	{ 0 },
+};
+
+static const struct option_spec resolve_options[] = {
+	{ "runs-on", "HOST", "the host that keeps the guest" },
+	{ "host-is-off", NULL, "the other host is fenced, is off, and stays off" },
+	{ 0 },
+};
+
 static const struct option_spec explain_options[] = {
 	{ "purpose", "PURPOSE", "the purpose to weigh, else start" },
 	{ "host", "HOST", "the host to weigh, else the one it is placed on" },
@@ -150,6 +166,23 @@ const struct command commands[] = {
 	{ "grant delete", "ID GRANT", "take back a grant",
 	  "From the answer on nothing is released under it.",
 	  "vtpmctl grant delete web 5e1c", NULL, grant_delete },
+	{ "handover prepare", "ID HOST", "name the host that a guest is to move to",
+	  "Checks what can be checked beforehand; nothing moves until the source's vtpm-client or "
+	  "libvirt begins. At most one is open for an instance.",
+	  "vtpmctl handover prepare web h2", prepare_options, handover_prepare },
+	{ "handover list", "ID", "list the hand-overs of an instance", "",
+	  "vtpmctl handover list web", NULL, handover_list },
+	{ "handover show", "ID [NUMBER]", "show a hand-over, the newest unless it is named", "",
+	  "vtpmctl handover show web --wait 60", wait_options, handover_show },
+	{ "handover abort", "ID [NUMBER]", "call a hand-over off",
+	  "Before the destination has the key it ends at once; after that the hosts have to say which of "
+	  "them runs the guest.",
+	  "vtpmctl handover abort web", NULL, handover_abort },
+	{ "handover resolve", "ID [NUMBER]", "say where the guest runs, where a host cannot say it any more",
+	  "For operators. The other host must be fenced, and truly off: if it is not, the guest runs twice. "
+	  "What it did meanwhile is dropped. Refused until the host that keeps the guest has said that it has it.",
+	  "vtpmctl handover resolve web --runs-on h1 --host-is-off",
+	  resolve_options, handover_resolve },
 	{ "explain", "ID", "say whether a host would get the secret, why, and what would have to change",
 	  "Weighs the same facts as a release, in the same order, and changes nothing.",
 	  "vtpmctl explain web\nvtpmctl explain web --purpose reboot --host h2",
