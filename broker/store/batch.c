@@ -90,6 +90,22 @@ static bool row_put(struct batch *b, const struct change_entry *entry, bool *ret
 			 ret_stale, e);
 }
 
+/* What a cold move carried goes with its end: the state is the destination's, or never left. */
+static bool parts_drop(struct batch *b, const struct change_entry *entry, struct err *e)
+{
+	const struct handover_row *h = entry->row;
+	int64_t gone;
+	QUERY(q, b->db, SQL_PARTS_DROP);
+
+	if (entry->spec != table_spec(TABLE_HANDOVER) || h->ended_us == 0 ||
+	    strcmp(h->mode, "cold") != 0)
+		return true;
+	query_text(&q, h->instance.text);
+	query_integer(&q, h->number);
+	b->wrote = true;
+	return query_change(&q, &gone, e);
+}
+
 static bool entries_apply(struct batch *b, const struct change *c, bool puts,
 			  bool *ret_stale, struct err *e)
 {
@@ -98,7 +114,8 @@ static bool entries_apply(struct batch *b, const struct change *c, bool puts,
 
 		if (entry->put != puts)
 			continue;
-		if (!(puts ? row_put : guard_holds)(b, entry, ret_stale, e))
+		if (!(puts ? row_put : guard_holds)(b, entry, ret_stale, e) ||
+		    (puts && !*ret_stale && !parts_drop(b, entry, e)))
 			return err_wrap(e, "%s", entry->spec->name);
 	}
 	return true;

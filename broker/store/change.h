@@ -7,7 +7,8 @@
  *          one, change_audit for the record that must be durable with it.
  * Rule:    change_put of a row with generation 0 creates it (stale if it exists by then); with
  *          generation g it replaces exactly that generation. A put is its own guard.
- *          change_guard with generation 0 says: still absent.
+ *          change_guard with generation 0 says: still absent. The put of a hand-over that has
+ *          ended removes the parts that it carried.
  * Refuses: more than CHANGE_MAX entries; a second audit record: there is one, asked for again.
  * Knows:   no SQL, no HTTP, no secret: rows carry only sealed envelopes.
  * Threads: one at a time; handed from worker to writer and back.

@@ -142,6 +142,7 @@
 		" ORDER BY seq LIMIT $3") \
 	X(READ, EVENT_FIRST, "SELECT seq FROM event WHERE seq > 0 ORDER BY seq LIMIT 1") \
 	X(READ, EVENT_LAST, "SELECT seq FROM event WHERE seq > 0 ORDER BY seq DESC LIMIT 1") \
+	X(WRITE, PARTS_DROP, "DELETE FROM part WHERE instance = $1 AND number <= $2") \
 	X(WRITE, EVENT_INSERT, "INSERT INTO event (seq, host, kind, instance, number, at_us)" \
 		" VALUES ($1, $2, $3, $4, $5, $6)") \
 	X(WRITE, EVENT_TRIM, "DELETE FROM event WHERE at_us < $1 AND seq < $2")

@@ -53,6 +53,45 @@ static void put_all(struct bed *b)
 	}
 }
 
+static bool has_part(struct bed *b, const struct handover_row *of, int64_t part)
+{
+	struct part_row p;
+
+	need(b, read_part(b->reader, of, part, &p, &b->e), "read_part");
+	return p.head.generation != 0 && p.bytes_len == 3 &&
+	       memcmp(p.bytes, "abc", 3) == 0;
+}
+
+/* The TPM's state stays for as long as the hand-over is open, and not longer. */
+static void parts(struct bed *b)
+{
+	struct handover_row h = handover(2, 5, "prepared");
+	struct handover_row before = handover(2, 4, "aborted");
+	struct handover_row other = handover(3, 5, "prepared");
+	struct part_row p = { .bytes = "abc", .bytes_len = 3 };
+	const struct handover_row *of[] = { &h, &h, &before, &other };
+
+	snprintf(h.mode, sizeof(h.mode), "cold");
+	need(b, bed_put(b, TABLE_HANDOVER, &h), "a hand-over");
+	for (int64_t i = 0; i < 4; i++) {
+		p.instance = of[i]->instance;
+		p.number = of[i]->number;
+		p.part = i;
+		need(b, bed_put(b, TABLE_PART, &p), "a part");
+	}
+	h.head.generation = 1;
+	snprintf(h.state, sizeof(h.state), "claimed");
+	need(b, bed_put(b, TABLE_HANDOVER, &h), "a hand-over");
+	check("parts are there while the hand-over is open",
+	      has_part(b, &h, 0) && has_part(b, &h, 1) && has_part(b, &before, 2));
+	h.head.generation = 2;
+	h.ended_us = 77;
+	need(b, bed_put(b, TABLE_HANDOVER, &h), "a hand-over");
+	check("they go with its end, and what was left before it",
+	      !has_part(b, &h, 0) && !has_part(b, &h, 1) && !has_part(b, &before, 2));
+	check("another guest's stay", has_part(b, &other, 3));
+}
+
 static void handovers(struct bed *b)
 {
 	struct seen s = { 0 };
@@ -228,6 +267,7 @@ int main(void)
 		need(&b, bed_put(&b, TABLE_INSTANCE, &i), "an instance");
 	}
 	handovers(&b);
+	parts(&b);
 	asks(&b);
 	events(&b);
 	waking(&b);
