@@ -158,9 +158,11 @@ bool api_secret_get(struct api *api, struct exchange *x, struct err *e)
 }
 
 /* The newest start must be over: its emulator would go on writing a state that nobody counts
- * on any more. */
+ * on any more. So must a hand-over, which may carry that state to another host. */
 static bool guest_is_stopped(const struct placement_row *p, struct err *e)
 {
+	if (p->moving != 0)
+		return err_set(e, ERR_HANDOVER_OPEN, "a hand-over of it is under way");
 	if (p->head.generation == 0 || !uuid_is_set(&p->attempt) || p->stopped != 0)
 		return true;
 	return err_set(e, ERR_STATE_BUSY,
