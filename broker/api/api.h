@@ -19,6 +19,7 @@
 #include "crypto/seal.h"
 
 struct gate;
+struct presence;
 struct vault;
 
 struct api {
@@ -34,6 +35,7 @@ struct api {
 	const char *broker_uuid;
 	const char *database; /* path, to ask whether the root key has a backup by now */
 	int64_t lease_us;     /* 0: hosts keep no copies */
+	struct presence *presence; /* which agents listen */
 	atomic_bool backed_up;
 };
 

@@ -94,6 +94,7 @@ static void fill_api(struct broker *b)
 	memcpy(a->ca_hash, b->keys->ca_hash, sizeof(a->ca_hash));
 	a->statement = b->keys->statement;
 	a->recovery = b->keys->recovery;
+	a->presence = b->presence;
 	a->broker_uuid = b->keys->broker_uuid;
 	a->database = b->config->database;
 	a->lease_us = b->config->lease_days * SECONDS_PER_DAY * US_PER_S;
@@ -108,8 +109,8 @@ static bool open_parts(struct broker *b, struct err *e)
 	    !log_open(STDERR_FILENO, c->log, LOG_LEVEL_INFO, &b->log, e) ||
 	    !keys_open(c->root_key, c->database, &b->keys, e) || !open_store(b, e) ||
 	    !vault_new(b->keys->root, &b->vault, e) ||
-	    !gate_new(clock_system(), b->vault, &b->gate, e) || !open_auth(b, e) ||
-	    !make_server_key(b, e))
+	    !gate_new(clock_system(), b->vault, &b->gate, e) ||
+	    !presence_new(&b->presence, e) || !open_auth(b, e) || !make_server_key(b, e))
 		return false;
 	fill_api(b);
 	return true;
@@ -161,6 +162,7 @@ void broker_free(struct broker *b)
 	secret_free(b->server_key);
 	auth_free(b->auth);
 	gate_free(b->gate);
+	presence_free(b->presence);
 	vault_free(b->vault);
 	store_free(b->store);
 	keys_free(b->keys);

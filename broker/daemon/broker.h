@@ -13,6 +13,7 @@
 #define BROKER_DAEMON_BROKER_H
 
 #include "broker/api/api.h"
+#include "broker/api/presence.h"
 #include "broker/daemon/local.h"
 #include "broker/dispatch/dispatch.h"
 #include "broker/gate/gate.h"
@@ -25,6 +26,7 @@ struct broker {
 	struct store *store;
 	struct vault *vault;
 	struct gate *gate;
+	struct presence *presence;
 	struct auth *auth;
 	struct log *log;
 	struct api api; /* borrows from the parts above */

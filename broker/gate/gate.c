@@ -29,8 +29,25 @@ void gate_free(struct gate *g)
 	free(g);
 }
 
-/* The same attempt, for the very same thing, while it is the newest and has not ended. */
-static bool is_redelivery(const struct verdict *v)
+/* The open hand-over brings the guest to this host, for this purpose: it is offered, or was claimed
+ * by this very attempt. */
+static bool handover_serves(const struct verdict *v)
+{
+	const struct handover_row *h = &v->handover;
+	bool cold = strcmp(h->mode, "cold") == 0;
+
+	if (h->head.generation == 0 || h->number != v->question.handover ||
+	    h->epoch != v->placement.epoch ||
+	    strcmp(h->destination, v->host.key_hash) != 0 ||
+	    v->question.purpose != (cold ? PURPOSE_COLD_MIGRATE : PURPOSE_MIGRATE_IN))
+		return false;
+	return strcmp(h->state, "offered") == 0 ||
+	       (strcmp(h->state, "claimed") == 0 &&
+		uuid_equal(&h->attempt, &v->question.attempt));
+}
+
+/* The same attempt, for the very same thing, a short while ago. */
+static bool is_again(const struct verdict *v)
 {
 	const struct release_row *l = &v->release;
 
@@ -38,9 +55,23 @@ static bool is_redelivery(const struct verdict *v)
 	       uuid_equal(&l->instance, &v->question.instance) &&
 	       strcmp(l->host, v->host.key_hash) == 0 &&
 	       strcmp(l->purpose, purpose_name(v->question.purpose)) == 0 &&
-	       l->epoch == v->placement.epoch && l->version == v->instance.version &&
+	       l->version == v->instance.version &&
 	       v->now_us - l->at_us <= GATE_REDELIVERY_US &&
-	       l->at_us - v->now_us <= GATE_SKEW_US && /* the clock was set back */
+	       l->at_us - v->now_us <= GATE_SKEW_US; /* the clock was set back */
+}
+
+/* A claim's release is of the epoch that will come with its commit; any other is answered again
+ * while it is the newest and has not ended. */
+static bool is_redelivery(const struct verdict *v)
+{
+	const struct release_row *l = &v->release;
+
+	if (!is_again(v))
+		return false;
+	if (v->question.handover != 0)
+		return handover_serves(v) && l->epoch == v->handover.epoch + 1 &&
+		       strcmp(v->handover.state, "claimed") == 0;
+	return l->epoch == v->placement.epoch &&
 	       uuid_equal(&v->placement.attempt, &l->attempt) &&
 	       v->placement.stopped == 0;
 }
@@ -59,6 +90,20 @@ static bool read_words(struct reader *r, struct verdict *v, struct err *e)
 	return v->ask.security == SECURITY_DEPLOYMENT || word_find(r, v, e);
 }
 
+/* The placement vouches for it: one that is gone was removed by somebody. */
+static bool read_open_handover(struct reader *r, struct verdict *v, struct err *e)
+{
+	const struct placement_row *p = &v->placement;
+
+	if (p->moving == 0)
+		return true;
+	if (!read_handover(r, &p->instance, p->number, &v->handover, e))
+		return false;
+	return v->handover.head.generation != 0 ||
+	       err_set(e, ERR_ROW_TAMPERED, "the open hand-over of %s is gone",
+		       p->instance.text);
+}
+
 static bool read_rows(struct reader *r, struct verdict *v, struct err *e)
 {
 	if (!read_instance(r, &v->question.instance, &v->instance, e))
@@ -68,7 +113,8 @@ static bool read_rows(struct reader *r, struct verdict *v, struct err *e)
 	if (!security_parse(v->instance.security, &v->ask.security))
 		return err_set(e, ERR_INTERNAL, "instance %s has no known policy",
 			       v->instance.id.text);
-	if (!read_placement(r, &v->question.instance, &v->placement, e))
+	if (!read_placement(r, &v->question.instance, &v->placement, e) ||
+	    !read_open_handover(r, v, e))
 		return false;
 	if (v->instance.version != 0 &&
 	    (!read_version(r, &v->instance.secret, v->instance.version, &v->version, e) ||
@@ -157,6 +203,7 @@ static void ask_of_host(struct verdict *v)
 	a->released_before = copy_is_current(v);
 	a->holds_copy = q->holds_copy != 0 && q->holds_copy == v->copy.version;
 	a->ran_before = uuid_is_set(&v->placement.attempt);
+	a->handover = q->moves || (q->handover != 0 && handover_serves(v));
 }
 
 bool gate_decides(const struct gate *g, struct reader *r, const struct principal *who,
@@ -199,6 +246,15 @@ bool gate_allows(const struct verdict *v, struct err *e)
 	if (reason_allows(v->reason))
 		return true;
 	return err_set(e, reason_err(v->reason), "%s", reason_text(v->reason));
+}
+
+bool gate_is_held(const struct verdict *v)
+{
+	enum handover_state s;
+
+	if (v->handover.head.generation == 0)
+		return false;
+	return !handover_state_parse(v->handover.state, &s) || handover_holds(s);
 }
 
 bool gate_uses_word(const struct verdict *v)
@@ -250,6 +306,7 @@ void gate_guard(const struct verdict *v, struct change *c, unsigned puts)
 		{ TABLE_PERMIT, &v->permit.head, &v->permit },
 		{ TABLE_RELEASE, &v->release.head, &v->release },
 		{ TABLE_COPY, &v->copy.head, &v->copy },
+		{ TABLE_HANDOVER, &v->handover.head, &v->handover },
 	};
 
 	/* A word that did not count may change as it likes. */

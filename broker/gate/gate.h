@@ -14,6 +14,8 @@
 #define BROKER_GATE_GATE_H
 
 #include "broker/exchange.h"
+#include "broker/store/moves.h"
+#include "policy/handover.h"
 #include "policy/policy.h"
 
 struct vault;
@@ -58,6 +60,8 @@ struct question {
 	struct uuid attempt; /* of a release; unset: explain and read-back */
 	struct uuid secret;  /* that the domain names; unset: none */
 	int64_t holds_copy; /* the version of the copy that the host says it has; 0: none */
+	int64_t handover; /* the number of the one that is claimed; 0: this is no claim */
+	bool moves;       /* suppose that one is offered to this host */
 };
 
 /* The answer and the rows it rests on; a row that was not looked at has generation 0. */
@@ -73,8 +77,9 @@ struct verdict {
 	struct project_key_row project; /* opens that version */
 	struct host_row host;
 	struct permit_row permit; /* the permit or grant that counts, or tells why not */
-	struct release_row release; /* of this very attempt */
-	struct copy_row copy;       /* of this host */
+	struct release_row release;   /* of this very attempt */
+	struct copy_row copy;         /* of this host */
+	struct handover_row handover; /* the instance's, while one is open */
 };
 
 /* False only when the facts cannot be had; a refusal is in ret->reason (see gate_allows). */
@@ -87,6 +92,8 @@ MUST_CHECK bool gate_supposes(const struct gate *g, struct reader *r,
 			      struct verdict *ret, struct err *e);
 /* False and the error that the peer is told, unless the verdict allows. */
 MUST_CHECK bool gate_allows(const struct verdict *v, struct err *e);
+/* A hand-over is claimed or aborting: nobody may start, resume or place the guest. */
+bool gate_is_held(const struct verdict *v);
 /* True where the release rests on a permit or grant, v->permit, and no earlier one did. */
 bool gate_uses_word(const struct verdict *v);
 /* True where that row changes with it: *ret is the row as it is after `attempt`, to be put in the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The handlers with a clock that the test sets: what only time changes. */
 #include "broker/api/api.h"
+#include "broker/api/presence.h"
 #include "broker/api/v1/handlers.h"
 #include "broker/gate/gate.h"
 #include "broker/vault/vault.h"
@@ -17,6 +18,7 @@ struct bed {
 	struct wrap_key *root;
 	struct vault *vault;
 	struct gate *gate;
+	struct presence *presence;
 	struct reader *r;
 	struct worker *worker;
 	struct pkey *statement, *sealing;
@@ -33,6 +35,7 @@ static void bed_open(struct bed *b)
 	must(w, wrap_key_new(&b->root, &w->e) && vault_new(b->root, &b->vault, &w->e),
 	     "vault");
 	must(w, gate_new(&w->clock, b->vault, &b->gate, &w->e), "gate");
+	must(w, presence_new(&b->presence, &w->e), "presence");
 	must(w, reader_open(w->store, &b->r, &w->e), "reader");
 	must(w, worker_new(&b->worker, &w->e), "worker");
 	must(w, pkey_new(&b->statement, &w->e) && pkey_new(&b->sealing, &w->e), "keys");
@@ -40,6 +43,7 @@ static void bed_open(struct bed *b)
 			       .vault = b->vault,
 			       .store = w->store,
 			       .clock = &w->clock,
+			       .presence = b->presence,
 			       .statement = b->statement,
 			       .lease_us = 7 * DAY_US,
 			       .backed_up = true };
@@ -53,6 +57,7 @@ static void bed_close(struct bed *b)
 	worker_free(b->worker);
 	reader_free(b->r);
 	gate_free(b->gate);
+	presence_free(b->presence);
 	vault_free(b->vault);
 	wrap_key_free(b->root);
 	world_close(&b->w);

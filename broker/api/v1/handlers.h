@@ -41,6 +41,29 @@ api_handler api_grant_put;
 api_handler api_grant_list;
 api_handler api_grant_delete;
 
+/* handovers.c */
+api_handler api_handover_prepare;
+api_handler api_handover_list;
+api_handler api_handover_get;
+
+/* claim.c */
+api_handler api_handover_offer;
+api_handler api_handover_claim;
+
+/* words.c */
+api_handler api_handover_say;
+api_handler api_handover_abort;
+api_handler api_handover_resolve;
+
+/* asks.c */
+api_handler api_ask_put;
+api_handler api_ask_get;
+api_handler api_ask_answer;
+
+/* events.c */
+api_handler api_host_events;
+api_handler api_host_handovers;
+
 /* explain.c */
 api_handler api_explain;
 

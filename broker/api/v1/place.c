@@ -163,6 +163,10 @@ static bool fenced_lets_go(struct move *m, struct err *e)
 /* May the present host be relieved? The error says what it still holds. */
 static bool present_lets_go(struct move *m, struct err *e)
 {
+	if (m->now.moving != 0)
+		return err_field(e, ERR_HANDOVER_OPEN, "host",
+				 "hand-over %lld of it is under way",
+				 (long long)m->now.number);
 	if (m->now.head.generation == 0 || !uuid_is_set(&m->now.attempt))
 		return true;
 	if (is_barred(&m->from))

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "broker/api/v1/handlers.h"
+#include "broker/api/v1/handover.h"
 #include "broker/api/v1/lease.h"
 #include "broker/api/v1/show.h"
 
@@ -75,6 +76,15 @@ struct release {
 	unsigned puts; /* BIT(table) of what is written */
 };
 
+/* The guest may run on either side of the hand-over: nobody starts it. */
+static bool is_free_to_start(const struct verdict *v, struct err *e)
+{
+	if (v->ask.party != PARTY_PLACED_HOST || !gate_is_held(v))
+		return true;
+	return err_set(e, ERR_HANDOVER_OPEN, "hand-over %lld is %s",
+		       (long long)v->handover.number, v->handover.state);
+}
+
 /* An attempt is one start: it cannot be used for another, nor again once it is over. */
 static bool attempt_is_free(const struct verdict *v, struct err *e)
 {
@@ -120,13 +130,20 @@ static bool record_attempt(struct exchange *x, struct release *r, struct err *e)
 	return true;
 }
 
-/* From here on Place counts this attempt: it is the newest, and its guest has not stopped. */
+/* From here on Place counts this attempt: it is the newest, and its guest has not stopped. A
+ * start where the guest is placed calls a hand-over off that nobody has claimed. */
 static void record_placement(struct exchange *x, struct release *r)
 {
 	struct placement_row p = r->may.placement;
+	struct handover_row h = r->may.handover;
 
-	if (r->may.redelivered)
+	if (h.head.generation != 0) {
+		handover_end_by_start(x->change, &h, r->may.now_us);
+		r->puts |= BIT(TABLE_HANDOVER);
+		p.moving = 0;
+	} else if (r->may.redelivered) {
 		return;
+	}
 	p.attempt = r->ask.attempt;
 	p.stopped = 0;
 	put(x, r, TABLE_PLACEMENT, &p);
@@ -221,6 +238,7 @@ static void release_write(struct exchange *x, const struct release *r, const cha
 	json_put_text(&w, "state_before", v->instance.state);
 	json_put_text(&w, "lease", lease);
 	api_put_time(&w, "lease_ends", r->has_copy ? r->copy.lease_ends_us : 0);
+	json_put_integer(&w, "number", v->placement.number);
 	json_put_boolean(&w, "redelivered", v->redelivered);
 	json_close(&w);
 }
@@ -246,6 +264,8 @@ static void release_audit(struct api *api, struct exchange *x, const struct verd
 
 	if (v->redelivered)
 		verdict = "redelivered";
+	if (v->handover.head.generation != 0)
+		api_weigh(a, "handover", v->handover.head.generation);
 	text_cut(a->verdict, sizeof(a->verdict), verdict);
 }
 
@@ -258,7 +278,8 @@ bool api_release(struct api *api, struct exchange *x, struct err *e)
 	    !gate_decides(api->gate, x->db, &x->who, &q, &r.may, e))
 		return false;
 	release_audit(api, x, &r.may);
-	if (!gate_allows(&r.may, e) || !attempt_is_free(&r.may, e))
+	if (!is_free_to_start(&r.may, e) || !gate_allows(&r.may, e) ||
+	    !attempt_is_free(&r.may, e))
 		return false;
 	return record(api, x, &r, e) && release_reply(api, x, &r, e);
 }

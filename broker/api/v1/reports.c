@@ -3,6 +3,7 @@
 
 #include "broker/api/api.h"
 #include "broker/api/v1/handlers.h"
+#include "broker/api/v1/handover.h"
 
 /*
  * A host's reports come in order from a spool that it numbers. Each is a change of its own,
@@ -48,6 +49,7 @@ struct seen {
 	struct instance_row instance;
 	struct placement_row placement;
 	struct copy_row copy;
+	struct handover_row handover; /* the newest */
 	enum report_kind kind;
 };
 
@@ -70,12 +72,34 @@ static bool has_copy(const struct seen *s)
 	return s->copy.head.generation != 0 && s->copy.epoch == s->placement.epoch;
 }
 
+static bool handover_is(const struct seen *s, enum handover_state is)
+{
+	return s->handover.head.generation != 0 &&
+	       strcmp(s->handover.state, handover_state_name(is)) == 0;
+}
+
+/* A start on the host that a hand-over has brought the guest to, by a release of its own, proves
+ * that the guest ran there: the source may wipe what it has left. */
+static void note_ran_there(struct exchange *x, struct seen *s, const struct report *r)
+{
+	struct handover_row *h = &s->handover;
+
+	if (!handover_is(s, HANDOVER_COMMITTED) || h->ran_there != 0 ||
+	    !handover_asker_is(x, h->destination) || s->placement.epoch <= h->epoch ||
+	    uuid_equal(&h->attempt, &r->attempt))
+		return;
+	h->ran_there = 1;
+	change_put(x->change, TABLE_HANDOVER, h);
+	change_event(x->change, h->source, "handover", &h->instance, h->number);
+}
+
 /* The guest runs: from now on its state is expected to be there. */
 static bool take_started(struct exchange *x, struct seen *s, const struct report *r)
 {
 	if (!is_newest(x, s, r))
 		return false;
 	change_guard(x->change, TABLE_PLACEMENT, &s->placement);
+	note_ran_there(x, s, r);
 	if (strcmp(s->instance.state, "possible") != 0)
 		return true;
 	text_cut(s->instance.state, sizeof(s->instance.state), "expected");
@@ -95,12 +119,18 @@ static bool take_stopped(struct exchange *x, struct seen *s, const struct report
 	return true;
 }
 
-/* A start from the host's own copy while the broker did not answer: a release of its own. */
-static bool take_used_copy(struct exchange *x, struct seen *s, const struct report *r)
+/* A start from the host's own copy while the broker did not answer: a release of its own, which
+ * calls a hand-over off that nobody has claimed, as any does. */
+static bool take_used_copy(struct exchange *x, struct seen *s, const struct report *r,
+			   int64_t now_us)
 {
 	if (!is_placed_here(x, s) || !has_copy(s))
 		return false;
 	change_guard(x->change, TABLE_COPY, &s->copy);
+	if (handover_is(s, HANDOVER_PREPARED) || handover_is(s, HANDOVER_OFFERED)) {
+		handover_end_by_start(x->change, &s->handover, now_us);
+		s->placement.moving = 0;
+	}
 	s->placement.attempt = r->attempt;
 	s->placement.stopped = 0;
 	change_put(x->change, TABLE_PLACEMENT, &s->placement);
@@ -162,6 +192,8 @@ static bool see(struct exchange *x, const struct report *r, struct seen *ret,
 
 	return read_instance(x->db, &r->instance, &ret->instance, e) &&
 	       read_placement(x->db, &r->instance, &ret->placement, e) &&
+	       read_handover(x->db, &r->instance, ret->placement.number, &ret->handover,
+			     e) &&
 	       read_copy(x->db, &r->instance, host, &ret->copy, e);
 }
 
@@ -177,7 +209,7 @@ static bool apply(struct exchange *x, struct seen *s, const struct report *r,
 	case STOPPED:
 		return take_stopped(x, s, r);
 	case USED_COPY:
-		return take_used_copy(x, s, r);
+		return take_used_copy(x, s, r, now_us);
 	case COPY_ERASED:
 		return take_copy_erased(x, s, r, now_us);
 	case REPORT_KINDS:
@@ -203,6 +235,7 @@ static void record(struct api *api, struct exchange *x, const struct seen *s,
 	api_weigh(a, "instance", s->instance.head.generation);
 	api_weigh(a, "placement", s->placement.head.generation);
 	api_weigh(a, "copy", s->copy.head.generation);
+	api_weigh(a, "handover", s->handover.head.generation);
 	api_weigh(a, "host", x->who.host.head.generation);
 }
 

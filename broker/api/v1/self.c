@@ -64,6 +64,7 @@ static bool put_instance(struct exchange *x, struct json_writer *w, const struct
 	json_put_text(w, "secret", i.secret.text);
 	json_put_integer(w, "version", i.version);
 	json_put_integer(w, "epoch", p.epoch);
+	json_put_integer(w, "number", p.number);
 	json_put_boolean(w, "copy",
 			 c.head.generation != 0 && c.erased_us == 0 &&
 				 c.epoch == p.epoch && c.version == i.version);
