@@ -203,6 +203,7 @@ static void ask_of_host(struct verdict *v)
 	a->released_before = copy_is_current(v);
 	a->holds_copy = q->holds_copy != 0 && q->holds_copy == v->copy.version;
 	a->ran_before = uuid_is_set(&v->placement.attempt);
+	a->held = gate_is_held(v);
 	a->handover = q->moves || (q->handover != 0 && handover_serves(v));
 }
 

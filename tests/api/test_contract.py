@@ -76,7 +76,9 @@ def field_tables():
 BODIES = [("create", "instance.create"), ("place", "place"), ("permit", "permit.create"),
           ("grant", "grant.create"), ("release", "release"), ("lease", "lease"), ("enroll", "host.enroll"),
           ("token", "host.token"), ("approve", "host.approve"), ("renew", "host.renew"),
-          ("setting", "image.set"), ("setting", "deployment.set")]
+          ("prepare", "handover.prepare"), ("offer", "handover.offer"), ("claim", "handover.claim"),
+          ("say", "handover.say"), ("resolve", "handover.resolve"), ("ask", "ask"),
+          ("answer", "ask.answer"), ("setting", "image.set"), ("setting", "deployment.set")]
 
 
 @pytest.mark.parametrize("name,verb", BODIES)

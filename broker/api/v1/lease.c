@@ -93,6 +93,9 @@ bool api_lease(struct api *api, struct exchange *x, struct err *e)
 	q.holds_copy = b.version;
 	if (!gate_decides(api->gate, x->db, &x->who, &q, &v, e))
 		return false;
+	/* A copy outlasts a hand-over that is called off; its host knows not to use it meanwhile. */
+	v.ask.held = false;
+	v.reason = policy_decide(&v.ask);
 	audit_verdict(api, x, &v)->purpose[0] = '\0';
 	if (!copy_is_good(api, &v, &b, e))
 		return false;

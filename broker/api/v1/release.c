@@ -76,15 +76,6 @@ struct release {
 	unsigned puts; /* BIT(table) of what is written */
 };
 
-/* The guest may run on either side of the hand-over: nobody starts it. */
-static bool is_free_to_start(const struct verdict *v, struct err *e)
-{
-	if (v->ask.party != PARTY_PLACED_HOST || !gate_is_held(v))
-		return true;
-	return err_set(e, ERR_HANDOVER_OPEN, "hand-over %lld is %s",
-		       (long long)v->handover.number, v->handover.state);
-}
-
 /* An attempt is one start: it cannot be used for another, nor again once it is over. */
 static bool attempt_is_free(const struct verdict *v, struct err *e)
 {
@@ -278,8 +269,7 @@ bool api_release(struct api *api, struct exchange *x, struct err *e)
 	    !gate_decides(api->gate, x->db, &x->who, &q, &r.may, e))
 		return false;
 	release_audit(api, x, &r.may);
-	if (!is_free_to_start(&r.may, e) || !gate_allows(&r.may, e) ||
-	    !attempt_is_free(&r.may, e))
+	if (!gate_allows(&r.may, e) || !attempt_is_free(&r.may, e))
 		return false;
 	return record(api, x, &r, e) && release_reply(api, x, &r, e);
 }
