@@ -206,6 +206,25 @@ static void set_trust(const struct http_client *c)
 	}
 }
 
+static int is_called_off(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c,
+			 curl_off_t d)
+{
+	const atomic_bool *called_off = ctx;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return *called_off;
+}
+
+/* libcurl asks about once a second while it waits. */
+static void set_called_off(CURL *curl, const atomic_bool *called_off)
+{
+	if (called_off == NULL)
+		return;
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_called_off);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, called_off);
+}
+
 static void set_exchange(const struct http_client *c, const struct http_ask *ask,
 			 struct curl_slist *headers, struct http_reply *r,
 			 char says[CURL_ERROR_SIZE])
@@ -293,6 +312,7 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask,
 		       ask->total_ms ? ask->total_ms : c->total_ms);
 	set_trust(c);
 	set_exchange(c, ask, headers, &r, says);
+	set_called_off(c->curl, ask->called_off);
 	code = curl_easy_perform(c->curl);
 	if (r.failed)
 		return http_reply_refused(&r, e);

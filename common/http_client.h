@@ -15,6 +15,8 @@
 #include "common/secret.h"
 #include "common/text.h"
 
+#include <stdatomic.h>
+
 struct http_client;
 
 struct http_client_options {
@@ -36,6 +38,8 @@ struct http_ask {
 	const struct secret *octets; /* instead of a body, as application/octet-stream */
 	const char *if_match;        /* a generation, without quotes, or NULL */
 	int total_ms;                /* 0: the client's */
+	const atomic_bool
+		*called_off; /* borrowed; NULL or: once true, it ends in a second */
 };
 
 struct http_answer {
