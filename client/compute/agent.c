@@ -2,8 +2,10 @@
 #include "client/compute/agent.h"
 
 #include "client/compute/hold.h"
+#include "client/compute/mover.h"
 #include "client/compute/ops.h"
 #include "client/compute/socket.h"
+#include "client/compute/stream.h"
 #include "client/compute/upkeep.h"
 
 #include <errno.h>
@@ -36,12 +38,22 @@ struct lease_holder agent_holder(const struct agent *a)
 	return (struct lease_holder){ a->id->statement, a->id->hash };
 }
 
-void agent_wake(struct agent *a)
+static void ring(int eventfd)
 {
 	uint64_t one = 1;
 
-	if (write(a->wake, &one, sizeof(one)) < 0)
-		return; /* the counter is full: upkeep is about to wake anyway */
+	if (write(eventfd, &one, sizeof(one)) < 0)
+		return; /* the counter is full: whoever sleeps on it is about to wake */
+}
+
+void agent_wake(struct agent *a)
+{
+	ring(a->wake);
+}
+
+void agent_move(struct agent *a)
+{
+	ring(a->moved);
 }
 
 static void on_libvirt_up(void *ctx)
@@ -51,7 +63,18 @@ static void on_libvirt_up(void *ctx)
 	a->up_us = clock_monotonic_us(a->clock);
 	log_event(a->log, LOG_LEVEL_INFO, "libvirt is up", "uri", a->config->libvirt_uri,
 		  NULL);
+	watch_break(a->watch);
 	agent_wake(a);
+	agent_move(a);
+}
+
+static void on_libvirt_event(void *ctx, const struct uuid *instance,
+			     enum libvirt_event what)
+{
+	struct agent *a = ctx;
+
+	watch_event(a->watch, instance, what);
+	agent_move(a);
 }
 
 /* ---- one thread per request ---- */
@@ -164,7 +187,7 @@ static bool lock_state(struct server *s, struct err *e)
 
 static bool make_dirs(const struct agent *a, struct err *e)
 {
-	static const char *const dirs[] = { "guests", "copies" };
+	static const char *const dirs[] = { "guests", "copies", "moves" };
 	struct path path;
 
 	if (!file_make_dir(agent_state_dir(a), 0700, e))
@@ -179,14 +202,16 @@ static bool make_dirs(const struct agent *a, struct err *e)
 static bool open_parts(struct agent *a, struct err *e)
 {
 	a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (a->wake < 0)
+	a->moved = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (a->wake < 0 || a->moved < 0)
 		return err_errno(e, ERR_IO, "no eventfd");
+	a->started_us = clock_monotonic_us(a->clock);
 	return log_open(2, LOG_TEXT, LOG_LEVEL_INFO, &a->log, e) &&
 	       identity_open(a->config, &a->id, e) &&
 	       broker_open(a->config, a->id, &a->broker, e) &&
 	       spool_open(agent_state_dir(a), &a->spool, e) && turns_new(&a->turns, e) &&
 	       marks_new(&a->purposes, e) && marks_new(&a->vetoed, e) &&
-	       marks_new(&a->asked, e);
+	       marks_new(&a->asked, e) && watch_new(&a->watch, e);
 }
 
 static void close_parts(struct server *s)
@@ -194,6 +219,7 @@ static void close_parts(struct server *s)
 	struct agent *a = &s->agent;
 
 	libvirt_free(a->libvirt);
+	watch_free(a->watch);
 	marks_free(a->asked);
 	marks_free(a->vetoed);
 	marks_free(a->purposes);
@@ -204,6 +230,8 @@ static void close_parts(struct server *s)
 	log_free(a->log);
 	if (a->wake >= 0)
 		close(a->wake);
+	if (a->moved >= 0)
+		close(a->moved);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	pthread_cond_destroy(&s->ended);
@@ -234,25 +262,47 @@ static void say_ready(struct agent *a, int ready_fd)
 		log_event(a->log, LOG_LEVEL_WARN, "nobody hears that we are ready", NULL);
 }
 
+/* What the agent does of its own accord, each in a thread. */
+static void *(*const crafts[])(void *agent) = { upkeep_run, mover_run, stream_run };
+enum { CRAFTS = ARRAY_LEN(crafts) };
+
+static void end_crafts(struct agent *a, const pthread_t threads[CRAFTS], size_t n)
+{
+	a->stopping = true;
+	agent_wake(a);
+	agent_move(a);
+	for (size_t i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static bool begin_crafts(struct agent *a, pthread_t threads[CRAFTS], struct err *e)
+{
+	for (size_t i = 0; i < CRAFTS; i++) {
+		if (pthread_create(&threads[i], NULL, crafts[i], a) == 0)
+			continue;
+		end_crafts(a, threads, i);
+		return err_set(e, ERR_NO_MEMORY, "no thread for the agent's own work");
+	}
+	return true;
+}
+
 static bool serve(struct server *s, const sigset_t *open_mask, int ready_fd,
 		  struct err *e)
 {
 	struct agent *a = &s->agent;
-	pthread_t upkeep;
+	pthread_t threads[CRAFTS];
 
 	if (!socket_listen(a->config->at.socket.text, &s->listen_fd, e))
 		return false;
-	if (pthread_create(&upkeep, NULL, upkeep_run, a) != 0) {
+	if (!begin_crafts(a, threads, e)) {
 		close(s->listen_fd);
-		return err_set(e, ERR_NO_MEMORY, "no thread for upkeep");
+		return false;
 	}
 	say_ready(a, ready_fd);
 	accept_until_stopped(s, open_mask);
-	a->stopping = true;
-	agent_wake(a);
 	unlink(a->config->at.socket.text);
 	close(s->listen_fd);
-	pthread_join(upkeep, NULL);
+	end_crafts(a, threads, CRAFTS);
 	wait_for_visits(s);
 	log_event(a->log, LOG_LEVEL_INFO, "agent stops", NULL);
 	return true;
@@ -262,10 +312,11 @@ static bool open_and_serve(struct server *s, const sigset_t *open_mask, int read
 			   struct err *e)
 {
 	struct agent *a = &s->agent;
+	struct libvirt_callbacks call = { on_libvirt_up, on_libvirt_event, a };
 
 	return make_dirs(a, e) && lock_state(s, e) && open_parts(a, e) &&
 	       (!a->config->use_libvirt ||
-		libvirt_open(a->config->libvirt_uri, on_libvirt_up, a, &a->libvirt, e)) &&
+		libvirt_open(a->config->libvirt_uri, &call, &a->libvirt, e)) &&
 	       serve(s, open_mask, ready_fd, e);
 }
 
@@ -277,7 +328,7 @@ bool agent_serve(const struct config *config, int ready_fd, struct err *e)
 	sigset_t open_mask;
 	bool ok;
 
-	s.agent.wake = -1;
+	s.agent.wake = s.agent.moved = -1;
 	pthread_mutex_init(&s.lock, NULL);
 	hold_cond_init(&s.ended);
 	ok = secret_slab_open(SLAB_BYTES, e) && catch_signals(&open_mask, e) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/compute/broker.h"
+#include "client/compute/broker_call.h"
 
 #include "client/compute/hold.h"
 #include "common/clock.h"
@@ -154,31 +154,46 @@ static bool ask_broker(struct broker *b, const struct http_ask *ask,
 
 /* ---- asking with JSON, answered with JSON ---- */
 
-struct call {
-	const char *method;
-	char path[160];
-	struct buf body; /* owned; empty for none */
-	int total_ms;
-};
-
-static void call_done(struct call *c)
+void broker_call_done(struct broker_call *c)
 {
 	buf_done(&c->body);
 }
 
-static bool call_json(struct broker *b, const struct call *c, struct json **ret,
-		      bool *ret_answered, struct err *e)
+static bool call(struct broker *b, const struct broker_call *c, struct http_answer *ret,
+		 bool *ret_answered, struct err *e)
 {
-	CLEANUP(http_answer_done) struct http_answer answer = { 0 };
 	struct http_ask ask = { .method = c->method,
 				.path = c->path,
 				.body = { (const uint8_t *)c->body.at, c->body.len },
-				.total_ms = c->total_ms };
+				.octets = c->octets,
+				.total_ms = c->total_ms,
+				.called_off = c->called_off };
 
 	*ret_answered = false;
 	if (c->body.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for a request");
-	if (!ask_broker(b, &ask, &answer, ret_answered, e))
+	return ask_broker(b, &ask, ret, ret_answered, e);
+}
+
+bool broker_call_octets(struct broker *b, const struct broker_call *c,
+			struct secret **ret, bool *ret_answered, struct err *e)
+{
+	CLEANUP(http_answer_done) struct http_answer answer = { 0 };
+
+	if (!call(b, c, &answer, ret_answered, e))
+		return false;
+	if (answer.secret == NULL)
+		return err_set(e, ERR_BAD_SERVER, "the broker's answer is not octets");
+	*ret = secret_move(&answer.secret);
+	return true;
+}
+
+bool broker_call_json(struct broker *b, const struct broker_call *c, struct json **ret,
+		      bool *ret_answered, struct err *e)
+{
+	CLEANUP(http_answer_done) struct http_answer answer = { 0 };
+
+	if (!call(b, c, &answer, ret_answered, e))
 		return false;
 	return json_parse((struct view){ (const uint8_t *)answer.body.at,
 					 answer.body.len },
@@ -195,6 +210,7 @@ struct release_reply {
 	char security[16];
 	char state_before[16];
 	bool redelivered;
+	int64_t number;
 };
 
 #define AT(member)                              \
@@ -209,6 +225,7 @@ static const struct json_field release_fields[] = {
 	{ "security", FIELD_NAME, AT(security), 1, 15, true },
 	{ "state_before", FIELD_NAME, AT(state_before), 1, 15, true },
 	{ "redelivered", FIELD_BOOLEAN, AT(redelivered), 0, 0, false },
+	{ "number", FIELD_INTEGER, AT(number), 0, INT64_MAX, false },
 };
 
 void broker_release_done(struct broker_release *r)
@@ -217,7 +234,7 @@ void broker_release_done(struct broker_release *r)
 	buf_done(&r->lease);
 }
 
-static bool take_release(const struct json *tree, struct broker_release *ret,
+bool broker_release_read(const struct json *tree, struct broker_release *ret,
 			 struct err *e)
 {
 	const char *jwe = json_get_text(tree, "jwe");
@@ -231,6 +248,7 @@ static bool take_release(const struct json *tree, struct broker_release *ret,
 					.secret = r.secret,
 					.version = r.version,
 					.epoch = r.epoch,
+					.number = r.number,
 					.redelivered = r.redelivered };
 	memcpy(ret->security, r.security, sizeof(ret->security));
 	memcpy(ret->state_before, r.state_before, sizeof(ret->state_before));
@@ -247,8 +265,8 @@ static bool take_release(const struct json *tree, struct broker_release *ret,
 bool broker_release(struct broker *b, const struct broker_ask *ask,
 		    struct broker_release *ret, bool *ret_answered, struct err *e)
 {
-	CLEANUP(call_done)
-	struct call c = { .method = "POST", .total_ms = ask->total_ms };
+	CLEANUP(broker_call_done)
+	struct broker_call c = { .method = "POST", .total_ms = ask->total_ms };
 	struct json_writer w = { .to = &c.body };
 	OWNED(json) tree = NULL;
 
@@ -266,7 +284,8 @@ bool broker_release(struct broker *b, const struct broker_ask *ask,
 		json_put_integer(&w, "holds_copy", ask->holds_copy);
 	json_put_boolean(&w, "lease", true);
 	json_close(&w);
-	return call_json(b, &c, &tree, ret_answered, e) && take_release(tree, ret, e);
+	return broker_call_json(b, &c, &tree, ret_answered, e) &&
+	       broker_release_read(tree, ret, e);
 }
 
 /* ---- the rest ---- */
@@ -274,7 +293,7 @@ bool broker_release(struct broker *b, const struct broker_ask *ask,
 bool broker_lease(struct broker *b, const struct broker_held *copy, struct buf *ret_jws,
 		  bool *ret_answered, struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "POST" };
+	CLEANUP(broker_call_done) struct broker_call c = { .method = "POST" };
 	OWNED(json) tree = NULL;
 	const char *jws;
 
@@ -284,7 +303,7 @@ bool broker_lease(struct broker *b, const struct broker_held *copy, struct buf *
 		return err_set(e, ERR_INTERNAL, "the path does not fit");
 	buf_addf(&c.body, "{\"version\":%lld,\"epoch\":%lld}", (long long)copy->version,
 		 (long long)copy->epoch);
-	if (!call_json(b, &c, &tree, ret_answered, e))
+	if (!broker_call_json(b, &c, &tree, ret_answered, e))
 		return false;
 	jws = json_get_text(tree, "lease");
 	if (jws == NULL)
@@ -305,34 +324,36 @@ static bool copy_word(const struct json *tree, const char *name, char ret[16],
 bool broker_state_of(struct broker *b, const struct uuid *instance, int total_ms,
 		     char ret[16], struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "GET", .total_ms = total_ms };
+	CLEANUP(broker_call_done)
+	struct broker_call c = { .method = "GET", .total_ms = total_ms };
 	OWNED(json) tree = NULL;
 	bool answered;
 
 	return (text_format(c.path, sizeof(c.path), "/v1/instances/%s", instance->text) ||
 		err_set(e, ERR_INTERNAL, "the path does not fit")) &&
-	       call_json(b, &c, &tree, &answered, e) && copy_word(tree, "state", ret, e);
+	       broker_call_json(b, &c, &tree, &answered, e) &&
+	       copy_word(tree, "state", ret, e);
 }
 
 bool broker_report(struct broker *b, const struct buf *body, int total_ms,
 		   int64_t *ret_seq, bool *ret_answered, struct err *e)
 {
-	CLEANUP(call_done)
-	struct call c = { .method = "POST",
-			  .path = "/v1/hosts/self/reports",
-			  .total_ms = total_ms };
+	CLEANUP(broker_call_done)
+	struct broker_call c = { .method = "POST",
+				 .path = "/v1/hosts/self/reports",
+				 .total_ms = total_ms };
 	OWNED(json) tree = NULL;
 
 	buf_add_bytes(&c.body, (struct view){ (const uint8_t *)body->at, body->len });
-	return call_json(b, &c, &tree, ret_answered, e) &&
+	return broker_call_json(b, &c, &tree, ret_answered, e) &&
 	       (json_get_integer(tree, "seq", ret_seq) ||
 		err_set(e, ERR_BAD_SERVER, "the broker's answer lacks seq"));
 }
 
 bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem, struct err *e)
 {
-	CLEANUP(call_done)
-	struct call c = { .method = "POST", .path = "/v1/hosts/self/renew" };
+	CLEANUP(broker_call_done)
+	struct broker_call c = { .method = "POST", .path = "/v1/hosts/self/renew" };
 	struct json_writer w = { .to = &c.body };
 	OWNED(json) tree = NULL;
 	const char *pem;
@@ -341,7 +362,7 @@ bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem, struct
 	json_open(&w, NULL);
 	json_put_text(&w, "csr", csr);
 	json_close(&w);
-	if (!call_json(b, &c, &tree, &answered, e))
+	if (!broker_call_json(b, &c, &tree, &answered, e))
 		return false;
 	pem = json_get_text(tree, "certificate");
 	if (pem == NULL)
@@ -352,7 +373,7 @@ bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem, struct
 	       err_set(e, ERR_NO_MEMORY, "no memory for a certificate");
 }
 
-static bool set_page(struct call *c, const char *after, struct err *e)
+static bool set_page(struct broker_call *c, const char *after, struct err *e)
 {
 	CLEANUP(buf_done) struct buf path = { 0 };
 
@@ -404,14 +425,15 @@ bool broker_each_placed(struct broker *b,
 			struct err *e)
 {
 	struct placed to = { each, ctx };
-	struct call c = { .method = "GET" };
+	struct broker_call c = { .method = "GET" };
 	char after[96] = "";
 	bool answered;
 
 	for (int page = 0; page < PAGES_MAX; page++) {
 		OWNED(json) tree = NULL;
 
-		if (!set_page(&c, after, e) || !call_json(b, &c, &tree, &answered, e) ||
+		if (!set_page(&c, after, e) ||
+		    !broker_call_json(b, &c, &tree, &answered, e) ||
 		    !take_page(tree, &to, e) || !take_cursor(tree, after, e))
 			return false;
 		if (after[0] == '\0')
@@ -422,9 +444,11 @@ bool broker_each_placed(struct broker *b,
 
 bool broker_host_state(struct broker *b, char ret[16], struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "GET", .path = "/v1/hosts/self" };
+	CLEANUP(broker_call_done)
+	struct broker_call c = { .method = "GET", .path = "/v1/hosts/self" };
 	OWNED(json) tree = NULL;
 	bool answered;
 
-	return call_json(b, &c, &tree, &answered, e) && copy_word(tree, "state", ret, e);
+	return broker_call_json(b, &c, &tree, &answered, e) &&
+	       copy_word(tree, "state", ret, e);
 }

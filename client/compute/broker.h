@@ -38,6 +38,7 @@ struct broker_release {
 	bool use_copy; /* else jwe holds the sealed secret */
 	struct uuid secret;
 	int64_t version, epoch;
+	int64_t number; /* of the newest hand-over: what is not newer has ended here */
 	char security[16];
 	char state_before[16];
 	bool redelivered;

@@ -8,6 +8,8 @@
 
 #define LIBVIRT_STATES "/var/lib/libvirt/swtpm"
 #define LIBVIRT_SAVES "/var/lib/libvirt/qemu/save"
+#define LIBVIRT_STATUSES "/run/libvirt/qemu"
+#define LIBVIRT_SOCKET "/run/libvirt/libvirt-sock"
 
 static bool all_in(const char *dir, struct places *ret, struct err *e)
 {
@@ -63,6 +65,11 @@ static int take(void *ctx, const char *section, const char *key, const char *val
 		return text_copy(c->tpm_states.text, sizeof(c->tpm_states.text), value);
 	if (strcmp(key, "saves") == 0)
 		return text_copy(c->saves.text, sizeof(c->saves.text), value);
+	if (strcmp(key, "statuses") == 0)
+		return text_copy(c->statuses.text, sizeof(c->statuses.text), value);
+	if (strcmp(key, "libvirt_socket") == 0)
+		return text_copy(c->libvirt_socket.text, sizeof(c->libvirt_socket.text),
+				 value);
 	return 0;
 }
 
@@ -71,7 +78,9 @@ static bool set_defaults(const struct places *at, struct config *ret, struct err
 	*ret = (struct config){ .at = *at, .use_libvirt = true };
 	return text_copy(ret->libvirt_uri, sizeof(ret->libvirt_uri), "qemu:///system") &&
 	       path_set(&ret->tpm_states, e, LIBVIRT_STATES) &&
-	       path_set(&ret->saves, e, LIBVIRT_SAVES);
+	       path_set(&ret->saves, e, LIBVIRT_SAVES) &&
+	       path_set(&ret->statuses, e, LIBVIRT_STATUSES) &&
+	       path_set(&ret->libvirt_socket, e, LIBVIRT_SOCKET);
 }
 
 static bool conf_path(const struct places *at, struct path *ret, struct err *e)
@@ -115,6 +124,8 @@ bool config_save(const struct config *c, struct err *e)
 		 c->url, c->name, old.use_libvirt ? "yes" : "no", old.libvirt_uri);
 	buf_addf(&text, "tpm_states = %s\nsaves = %s\n", old.tpm_states.text,
 		 old.saves.text);
+	buf_addf(&text, "statuses = %s\nlibvirt_socket = %s\n", old.statuses.text,
+		 old.libvirt_socket.text);
 	if (text.failed)
 		return err_set(e, ERR_NO_MEMORY, "no memory for client.conf");
 	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len },

@@ -27,6 +27,8 @@ struct config {
 	char libvirt_uri[256];
 	struct path tpm_states; /* of libvirt: holds UUID/tpm2/tpm2-00.permall */
 	struct path saves;      /* of libvirt: holds NAME.save, the managed saves */
+	struct path statuses;   /* of libvirt: holds NAME.xml of what runs */
+	struct path libvirt_socket;
 };
 
 /* state_dir: of --state-dir, or NULL. */

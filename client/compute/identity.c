@@ -66,6 +66,13 @@ static bool set_paths(const struct config *c, struct identity *id, struct err *e
 	       path_set(&id->ca_file, e, "%s/ca.pem", dir);
 }
 
+static bool read_trust(const struct identity *id, struct ca **ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf pem = { 0 };
+
+	return read_text(id->ca_file.text, &pem, e) && ca_trust(pem.at, ret, e);
+}
+
 bool identity_open(const struct config *c, struct identity **ret, struct err *e)
 {
 	OWNED(identity) id = calloc(1, sizeof(*id));
@@ -77,7 +84,8 @@ bool identity_open(const struct config *c, struct identity **ret, struct err *e)
 	    !identity_key(&c->at, "identity.key", false, &id->identity, e) ||
 	    !identity_key(&c->at, "sealing.key", false, &id->sealing, e) ||
 	    !read_public(c, "statement.key", &id->statement, e) ||
-	    !pkey_hash(id->identity, id->hash, e) || !pkey_kid(id->sealing, id->kid, e) ||
+	    !read_trust(id, &id->trust, e) || !pkey_hash(id->identity, id->hash, e) ||
+	    !pkey_kid(id->sealing, id->kid, e) ||
 	    !read_facts(id->certificate_file.text, &facts, e))
 		return err_wrap(e, "the identity of this host");
 	if (strcmp(facts.key_hash, id->hash) != 0)
@@ -94,7 +102,23 @@ void identity_free(struct identity *id)
 	pkey_free(id->identity);
 	pkey_free(id->sealing);
 	pkey_free(id->statement);
+	ca_free(id->trust);
 	free(id);
+}
+
+bool identity_signer(const struct identity *id, struct identity_signer *ret,
+		     struct err *e)
+{
+	*ret = (struct identity_signer){ 0 };
+	if (!read_text(id->certificate_file.text, &ret->pem, e))
+		return false;
+	ret->signer = (struct jws_signer){ id->identity, ret->pem.at };
+	return true;
+}
+
+void identity_signer_done(struct identity_signer *s)
+{
+	buf_done(&s->pem);
 }
 
 bool identity_certificate_ends(const struct identity *id, int64_t *ret_us, struct err *e)

@@ -1,31 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/compute/libvirt.h"
+#include "client/compute/libvirt_own.h"
 
 #include "client/compute/hold.h"
 #include "common/clock.h"
 #include "common/text.h"
 
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { RETRY_MS = 100, KEEPALIVE_S = 5, KEEPALIVE_MISSES = 3, STOP_S = 2 };
+enum { RETRY_MS = 100, KEEPALIVE_S = 5, KEEPALIVE_MISSES = 3, STOP_S = 2, SETTLE_S = 2 };
 
 struct libvirt {
 	char uri[256];
-	void (*up)(void *ctx);
-	void *ctx; /* borrowed */
+	struct libvirt_callbacks call;
 	pthread_t keeper, loop;
 	pthread_mutex_t lock; /* guards the members below */
 	pthread_cond_t changed;
 	virConnectPtr conn; /* owned; NULL while there is none */
-	bool lost, stopping;
-	int timer;
+	bool lost, stopping, fenced;
+	int timer, fence;
 };
 
-static void conn_drop(virConnectPtr *c)
+void libvirt_conn_drop(virConnectPtr *c)
 {
 	if (*c != NULL)
 		virConnectClose(*c);
@@ -37,7 +34,7 @@ static void secret_drop_ref(virSecretPtr *s)
 		virSecretFree(*s);
 }
 
-static void domain_drop(virDomainPtr *d)
+void libvirt_domain_drop(virDomainPtr *d)
 {
 	if (*d != NULL)
 		virDomainFree(*d);
@@ -49,7 +46,7 @@ static void quiet(void *ctx, virErrorPtr e)
 	(void)e;
 }
 
-static bool failed(struct err *e, const char *what)
+bool libvirt_failed(struct err *e, const char *what)
 {
 	return err_set(e, ERR_NO_LIBVIRT, "%s: %s", what, virGetLastErrorMessage());
 }
@@ -71,6 +68,79 @@ static void on_timer(int timer, void *ctx)
 {
 	(void)timer;
 	(void)ctx;
+}
+
+/* ---- events ---- */
+
+static bool event_of(int event, int detail, enum libvirt_event *ret)
+{
+	switch (event) {
+	case VIR_DOMAIN_EVENT_SUSPENDED:
+		*ret = LIBVIRT_SUSPENDED;
+		return true;
+	case VIR_DOMAIN_EVENT_RESUMED:
+		*ret = detail == VIR_DOMAIN_EVENT_RESUMED_MIGRATED
+			       ? LIBVIRT_RESUMED_MIGRATED
+			       : LIBVIRT_RESUMED;
+		return true;
+	case VIR_DOMAIN_EVENT_STOPPED:
+	case VIR_DOMAIN_EVENT_CRASHED:
+		*ret = event == VIR_DOMAIN_EVENT_STOPPED &&
+				       detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED
+			       ? LIBVIRT_STOPPED_MIGRATED
+			       : LIBVIRT_STOPPED;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void tell(struct libvirt *l, virDomainPtr d, enum libvirt_event what)
+{
+	struct uuid id = { "" };
+
+	if (virDomainGetUUIDString(d, id.text) == 0)
+		l->call.event(l->call.ctx, &id, what);
+}
+
+static int on_lifecycle(virConnectPtr c, virDomainPtr d, int event, int detail, void *ctx)
+{
+	enum libvirt_event what;
+
+	(void)c;
+	if (event_of(event, detail, &what))
+		tell(ctx, d, what);
+	return 0;
+}
+
+static void on_job_over(virConnectPtr c, virDomainPtr d, virTypedParameterPtr params,
+			int n, void *ctx)
+{
+	(void)c;
+	(void)params;
+	(void)n;
+	tell(ctx, d, LIBVIRT_JOB_OVER);
+}
+
+static bool watch_guests(struct libvirt *l, virConnectPtr c)
+{
+	return virConnectDomainEventRegisterAny(c, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+						VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle),
+						l, NULL) >= 0 &&
+	       virConnectDomainEventRegisterAny(c, NULL,
+						VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
+						VIR_DOMAIN_EVENT_CALLBACK(on_job_over), l,
+						NULL) >= 0;
+}
+
+static void on_fence(int timer, void *ctx)
+{
+	struct libvirt *l = ctx;
+	CLEANUP(hold_end) pthread_mutex_t *held = hold(&l->lock);
+
+	virEventUpdateTimeout(timer, -1);
+	l->fenced = true;
+	pthread_cond_broadcast(&l->changed);
 }
 
 static bool is_stopping(struct libvirt *l)
@@ -113,18 +183,19 @@ static void set_connection(struct libvirt *l, virConnectPtr c)
 
 static void keep_one(struct libvirt *l)
 {
-	CLEANUP(conn_drop) virConnectPtr c = virConnectOpen(l->uri);
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = virConnectOpen(l->uri);
 
 	if (c == NULL) {
 		wait_for_change(l, false);
 		return;
 	}
 	if (virConnectRegisterCloseCallback(c, on_close, l, NULL) != 0 ||
+	    !watch_guests(l, c) ||
 	    virConnectSetKeepAlive(c, KEEPALIVE_S, KEEPALIVE_MISSES) < 0) {
 		wait_for_change(l, false);
 		return;
 	}
-	l->up(l->ctx);
+	l->call.up(l->call.ctx);
 	set_connection(l, c);
 	wait_for_change(l, true);
 	virConnectUnregisterCloseCallback(c, on_close);
@@ -152,25 +223,26 @@ static bool start_threads(struct libvirt *l, struct err *e)
 	return err_set(e, ERR_NO_MEMORY, "no thread for the connection to libvirt");
 }
 
-bool libvirt_open(const char *uri, void (*up)(void *ctx), void *ctx, struct libvirt **ret,
-		  struct err *e)
+bool libvirt_open(const char *uri, const struct libvirt_callbacks *call,
+		  struct libvirt **ret, struct err *e)
 {
 	struct libvirt *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return err_set(e, ERR_NO_MEMORY, "no memory for libvirt");
-	l->up = up;
-	l->ctx = ctx;
+	l->call = *call;
 	pthread_mutex_init(&l->lock, NULL);
 	hold_cond_init(&l->changed);
 	virSetErrorFunc(NULL, quiet);
 	if (!text_copy(l->uri, sizeof(l->uri), uri) || virInitialize() < 0 ||
 	    virEventRegisterDefaultImpl() < 0 ||
 	    (l->timer = virEventAddTimeout(-1, on_timer, NULL, NULL)) < 0 ||
+	    (l->fence = virEventAddTimeout(-1, on_fence, l, NULL)) < 0 ||
 	    !start_threads(l, e)) {
 		free(l);
-		return e->kind != ERR_NONE ? false
-					   : failed(e, "cannot set up libvirt's client");
+		return e->kind != ERR_NONE
+			       ? false
+			       : libvirt_failed(e, "cannot set up libvirt's client");
 	}
 	*ret = l;
 	return true;
@@ -218,9 +290,32 @@ static bool take_connection(struct libvirt *l, virConnectPtr *ret, struct err *e
 
 bool libvirt_is_up(struct libvirt *l)
 {
-	CLEANUP(conn_drop) virConnectPtr c = l != NULL ? borrow(l) : NULL;
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = l != NULL ? borrow(l) : NULL;
 
 	return c != NULL;
+}
+
+/*
+ * What was sent before an answer is queued with that answer, and told by the thread of events
+ * on its next round, before a timeout that is set afterwards.
+ */
+bool libvirt_settle(struct libvirt *l, struct err *e)
+{
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
+	int64_t until = clock_monotonic_us(clock_system()) + SETTLE_S * US_PER_S;
+	unsigned long version;
+
+	if (!take_connection(l, &c, e))
+		return false;
+	if (virConnectGetLibVersion(c, &version) != 0)
+		return libvirt_failed(e, "libvirt does not answer");
+	CLEANUP(hold_end) pthread_mutex_t *held = hold(&l->lock);
+	l->fenced = false;
+	virEventUpdateTimeout(l->fence, 0);
+	while (!l->fenced)
+		if (!hold_wait(&l->changed, &l->lock, until))
+			return err_set(e, ERR_NO_LIBVIRT, "libvirt's events do not come");
+	return true;
 }
 
 /* ---- secrets ---- */
@@ -231,7 +326,7 @@ static bool find_secret(virConnectPtr c, const struct uuid *secret, virSecretPtr
 {
 	*ret = virSecretLookupByUUIDString(c, secret->text);
 	return *ret != NULL || virGetLastErrorCode() == VIR_ERR_NO_SECRET ||
-	       failed(e, "cannot look for the secret");
+	       libvirt_failed(e, "cannot look for the secret");
 }
 
 static bool is_of(virSecretPtr s, const struct uuid *instance)
@@ -253,13 +348,15 @@ static bool undefine(virConnectPtr c, const struct uuid *secret,
 	if (s == NULL || !is_of(s, instance))
 		return true;
 	*ret_was = true;
-	return virSecretUndefine(s) == 0 ? true : failed(e, "cannot undefine the secret");
+	return virSecretUndefine(s) == 0
+		       ? true
+		       : libvirt_failed(e, "cannot undefine the secret");
 }
 
 bool libvirt_undefine(struct libvirt *l, const struct uuid *secret,
 		      const struct uuid *instance, bool *ret_was, struct err *e)
 {
-	CLEANUP(conn_drop) virConnectPtr c = NULL;
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 
 	return take_connection(l, &c, e) && undefine(c, secret, instance, ret_was, e);
 }
@@ -268,7 +365,7 @@ bool libvirt_define(struct libvirt *l, const struct uuid *secret,
 		    const struct uuid *instance, const struct secret *value,
 		    struct err *e)
 {
-	CLEANUP(conn_drop) virConnectPtr c = NULL;
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	CLEANUP(secret_drop_ref) virSecretPtr s = NULL;
 	struct view bytes = secret_view(value);
 	char xml[320];
@@ -283,92 +380,20 @@ bool libvirt_define(struct libvirt *l, const struct uuid *secret,
 		return err_set(e, ERR_INTERNAL, "the secret's XML does not fit");
 	s = virSecretDefineXML(c, xml, 0);
 	if (s == NULL)
-		return failed(e, "cannot define the secret");
+		return libvirt_failed(e, "cannot define the secret");
 	if (virSecretSetValue(s, bytes.at, bytes.len, 0) == 0)
 		return true;
-	failed(e, "cannot set the secret's value");
+	libvirt_failed(e, "cannot set the secret's value");
 	virSecretUndefine(s);
 	return false;
 }
 
 /* ---- guests ---- */
 
-/*
- * A connection of its own: a call about a guest may wait long, for a start or for a hook, and
- * answers to other calls on the same connection then come late, up to its next keepalive.
- */
-static bool open_connection(struct libvirt *l, virConnectPtr *ret, struct err *e)
+bool libvirt_connect(struct libvirt *l, virConnectPtr *ret, struct err *e)
 {
 	if (!libvirt_is_up(l))
 		return err_set(e, ERR_STARTING_UP, "there is no connection to libvirt");
 	*ret = virConnectOpen(l->uri);
-	return *ret != NULL || failed(e, "cannot connect");
-}
-
-/* *ret is NULL when there is none. */
-static bool find_domain(virConnectPtr c, const struct uuid *instance, virDomainPtr *ret,
-			struct err *e)
-{
-	*ret = virDomainLookupByUUIDString(c, instance->text);
-	return *ret != NULL || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ||
-	       failed(e, "cannot look for the guest");
-}
-
-bool libvirt_find(struct libvirt *l, const struct uuid *instance, enum libvirt_guest *ret,
-		  struct err *e)
-{
-	CLEANUP(conn_drop) virConnectPtr c = NULL;
-	CLEANUP(domain_drop) virDomainPtr d = NULL;
-	int state, reason, active;
-
-	if (!open_connection(l, &c, e) || !find_domain(c, instance, &d, e))
-		return false;
-	*ret = LIBVIRT_ABSENT;
-	if (d == NULL)
-		return true;
-	active = virDomainIsActive(d);
-	if (active < 0 || virDomainGetState(d, &state, &reason, 0) != 0)
-		return failed(e, "cannot see whether the guest runs");
-	if (active == 0)
-		*ret = LIBVIRT_OFF;
-	else if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP)
-		*ret = LIBVIRT_STARTING;
-	else
-		*ret = LIBVIRT_ACTIVE;
-	return true;
-}
-
-bool libvirt_each_autostart(struct libvirt *l,
-			    void (*each)(void *ctx, const struct uuid *instance),
-			    void *ctx, struct err *e)
-{
-	CLEANUP(conn_drop) virConnectPtr c = NULL;
-	virDomainPtr *all = NULL;
-	struct uuid id = { "" };
-	int n;
-
-	if (!open_connection(l, &c, e))
-		return false;
-	n = virConnectListAllDomains(c, &all,
-				     VIR_CONNECT_LIST_DOMAINS_AUTOSTART |
-					     VIR_CONNECT_LIST_DOMAINS_INACTIVE);
-	for (int i = 0; i < n; i++) {
-		if (virDomainGetUUIDString(all[i], id.text) == 0)
-			each(ctx, &id);
-		virDomainFree(all[i]);
-	}
-	free(all);
-	return n >= 0 ? true : failed(e, "cannot list the guests");
-}
-
-bool libvirt_start(struct libvirt *l, const struct uuid *instance, struct err *e)
-{
-	CLEANUP(conn_drop) virConnectPtr c = NULL;
-	CLEANUP(domain_drop) virDomainPtr d = NULL;
-
-	if (!open_connection(l, &c, e) || !find_domain(c, instance, &d, e))
-		return false;
-	if (d == NULL)
-		return err_set(e, ERR_NOT_FOUND, "no such guest here");
-	return virDomainCreate(d) == 0 ? true : failed(e, "cannot start the guest");
+	return *ret != NULL || libvirt_failed(e, "cannot connect");
 }

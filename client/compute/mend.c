@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/ids.h"
+#include "client/compute/incoming.h"
 #include "client/compute/process.h"
 #include "client/compute/release.h"
 #include "client/compute/upkeep.h"
@@ -108,6 +109,8 @@ static bool mend_guest(struct walk *w, const struct guest *g, struct err *e)
 		return true;
 	if (g->run_pid != 0)
 		return mend_run(w, g, e);
+	if (incoming_is_open(a, &g->instance))
+		return true; /* the mover's */
 	if (a->libvirt == NULL || w->since_us == 0)
 		return true;
 	/* Younger than the connection: its hook calls are still to come. */
@@ -154,7 +157,17 @@ static bool remove_record(struct agent *a, const struct guest *g, struct err *e)
 	return guest_remove(agent_state_dir(a), &g->instance, e);
 }
 
-static bool let_go_in_turn(struct agent *a, const struct uuid *id, struct err *e)
+/* It asked for its secret after the list was made, or is on the move. */
+static bool came_meanwhile(struct agent *a, const struct uuid *id, int64_t since_us)
+{
+	int64_t asked_us = 0;
+
+	return incoming_is_open(a, id) ||
+	       (marks_get(a->asked, id, NULL, &asked_us) && asked_us >= since_us);
+}
+
+static bool let_go_in_turn(struct agent *a, const struct uuid *id, int64_t since_us,
+			   struct err *e)
 {
 	struct guest g;
 	bool found = false;
@@ -163,7 +176,8 @@ static bool let_go_in_turn(struct agent *a, const struct uuid *id, struct err *e
 	if (!turns_take(a->turns, id, TURN_MS, e))
 		return false;
 	ok = guest_load(agent_state_dir(a), id, &g, &found, e) &&
-	     release_erase_copy(a, &g, e) && (!found || remove_record(a, &g, e));
+	     (came_meanwhile(a, id, since_us) ||
+	      (release_erase_copy(a, &g, e) && (!found || remove_record(a, &g, e))));
 	turns_give(a->turns, id);
 	return ok;
 }
@@ -189,6 +203,7 @@ bool upkeep_match_placements(struct agent *a, struct err *e)
 {
 	CLEANUP(placed_done) struct placed placed = { .agent = a };
 	CLEANUP(ids_done) struct ids guests = { 0 };
+	int64_t since_us = clock_monotonic_us(a->clock);
 
 	/* Ours first: what is placed and started meanwhile is then not taken for gone. */
 	if (!list_guests(a, &guests, e) ||
@@ -196,7 +211,7 @@ bool upkeep_match_placements(struct agent *a, struct err *e)
 		return false;
 	for (size_t i = 0; i < guests.n; i++)
 		if (!ids_has(&placed.ids, &guests.at[i]) &&
-		    !let_go_in_turn(a, &guests.at[i], e))
+		    !let_go_in_turn(a, &guests.at[i], since_us, e))
 			return false;
 	return true;
 }

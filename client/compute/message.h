@@ -2,7 +2,8 @@
 /*
  * message - what the programs of a host ask their agent, and what it answers.
  *
- * Request: {"op", "instance", "secret", "name", "purpose", "attempt", "has_state"}.
+ * Request: {"op", "instance", "secret", "name", "purpose", "attempt", "has_state", "host",
+ *          "mode", "number"}.
  * Answer:  {"ok":true, ...} or {"ok":false, "code", "detail"}; the codes are the product's.
  * Refuses: unknown names, wrong types, as the broker does with its bodies.
  * Threads: no state.
@@ -21,6 +22,9 @@ struct request {
 	char purpose[16];   /* "" leaves it to the agent */
 	struct uuid attempt;
 	bool has_state; /* `run` found a TPM state */
+	char host[64];  /* where a guest is to move, as the broker names it */
+	char mode[16];  /* of a hand-over */
+	int64_t number; /* of a hand-over, or 0 */
 };
 
 void request_write(const struct request *r, struct buf *ret);

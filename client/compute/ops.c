@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/compute/ops.h"
+#include "client/compute/ops_call.h"
 
+#include "client/compute/incoming.h"
 #include "client/compute/message.h"
 #include "client/compute/process.h"
 #include "client/compute/release.h"
 #include "client/compute/report.h"
+#include "client/compute/step.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -13,18 +15,6 @@
 #include <unistd.h>
 
 enum { TURN_MS = 7000, READ_MS = 2000, MARK_S = 30 };
-
-/* One request being answered. */
-struct call {
-	struct agent *agent; /* borrowed */
-	struct request ask;
-	int fd;                 /* borrowed: whoever asks */
-	pid_t pid;              /* its process */
-	struct json_writer *w;  /* borrowed: inside {"ok":true */
-	struct descriptors fds; /* owned: to be sent along */
-	struct guest guest;     /* as on record when the call began */
-	bool found;             /* there was a record */
-};
 
 static int64_t ticks(const struct agent *a)
 {
@@ -57,14 +47,6 @@ static void take_purpose(struct call *c, char ret[16])
 	memcpy(ret, "start", sizeof("start"));
 }
 
-/* A guest never given a secret here, of which nobody can say that it is ours. */
-static bool may_pass(const struct call *c, const struct release *r, bool was_known,
-		     const struct err *e)
-{
-	(void)c;
-	return !was_known && (e->kind == ERR_NOT_FOUND || r->unanswered);
-}
-
 static bool define(struct call *c, const struct secret *value, struct err *e)
 {
 	struct agent *a = c->agent;
@@ -78,22 +60,19 @@ static bool define(struct call *c, const struct secret *value, struct err *e)
 	return false;
 }
 
-/* A hook that has given up cannot use the secret: libvirt has called the start off. */
 static bool is_awaited(struct call *c, struct err *e)
 {
-	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
 	struct err second = { 0 };
 
-	if (poll(&p, 1, 0) == 0)
+	if (call_hook_waits(c, e))
 		return true;
 	if (!release_report_stopped(c->agent, &c->guest, &second))
 		log_err(c->agent->log, LOG_LEVEL_ERROR, "not reported", &second);
-	return err_set(e, ERR_DEADLINE, "whoever asked has gone");
+	return false;
 }
 
 static bool give(struct call *c, const char *purpose, bool pass_unknown, struct err *e)
 {
-	bool was_known = c->found && c->guest.version > 0;
 	struct release r = { .purpose = purpose,
 			     .secret = c->ask.secret,
 			     .has_state = has_state(c) };
@@ -101,7 +80,7 @@ static bool give(struct call *c, const char *purpose, bool pass_unknown, struct 
 
 	if (release_get(c->agent, &r, &c->guest, &value, e))
 		return is_awaited(c, e) && define(c, value, e);
-	if (!pass_unknown || !may_pass(c, &r, was_known, e))
+	if (!pass_unknown || !call_may_pass(c, r.unanswered, e))
 		return false;
 	err_clear(e);
 	return true;
@@ -119,18 +98,14 @@ static bool run_is_over(const struct call *c, struct err *e)
 		       (long long)g->run_pid);
 }
 
-static bool is_over(const struct call *c)
-{
-	return strcmp(c->guest.phase, GUEST_OVER) == 0;
-}
-
 /* Not for a request of the hook: libvirtd holds the guest meanwhile. */
 static bool is_off(const struct call *c, struct err *e)
 {
 	struct libvirt *l = c->agent->libvirt;
 	enum libvirt_guest now = LIBVIRT_ABSENT;
 
-	if (l == NULL || (!libvirt_is_up(l) && (is_over(c) || c->guest.run_pid != 0)))
+	if (l == NULL ||
+	    (!libvirt_is_up(l) && (call_is_over(c) || c->guest.run_pid != 0)))
 		return true;
 	if (!libvirt_find(l, &c->guest.instance, &now, e))
 		return false;
@@ -143,42 +118,23 @@ static bool is_idle(const struct call *c, struct err *e)
 	return run_is_over(c, e) && is_off(c, e);
 }
 
-/* While libvirtd starts its autostart guests it serves nobody: say so at once. */
-static bool is_serving(struct call *c, struct err *e)
-{
-	struct agent *a = c->agent;
-
-	if (a->libvirt == NULL)
-		return err_set(e, ERR_NO_LIBVIRT,
-			       "this agent was started without libvirt");
-	if (libvirt_is_up(a->libvirt))
-		return true;
-	marks_put(a->vetoed, &c->ask.instance, "", ticks(a));
-	return err_set(
-		e, ERR_STARTING_UP,
-		"libvirtd or the agent is starting up; a guest with autostart is started "
-		"by the agent in a moment");
-}
-
 static bool op_prepare(struct call *c, struct err *e)
 {
 	char purpose[16];
 
-	if (!is_serving(c, e)) {
-		if (c->found && c->guest.version > 0)
-			return false;
-		err_clear(e);
-		return true;
-	}
+	if (!call_is_serving(c, e))
+		return call_passes_unserved(c, e);
 	if (!run_is_over(c, e))
 		return false;
 	take_purpose(c, purpose);
+	if (strcmp(purpose, "migrate-in") == 0)
+		return op_receive(c, e);
 	return give(c, purpose, true, e);
 }
 
 static bool op_deliver(struct call *c, struct err *e)
 {
-	if (!is_serving(c, e) || !is_idle(c, e) || !give(c, "start", false, e))
+	if (!call_is_serving(c, e) || !is_idle(c, e) || !give(c, "start", false, e))
 		return false;
 	/* The start may come when it likes: this attempt is not taken for a lost one. */
 	marks_put(c->agent->asked, &c->ask.instance, "", INT64_MAX);
@@ -200,29 +156,6 @@ static bool op_restore(struct call *c, struct err *e)
 	return true;
 }
 
-/* Asked already here: a refusal reaches whoever migrates before anything has moved. */
-static bool op_migrate(struct call *c, struct err *e)
-{
-	bool was_known = c->found && c->guest.version > 0;
-	struct release r = { .purpose = "migrate-in",
-			     .secret = c->ask.secret,
-			     .has_state = true };
-	OWNED(secret) value = NULL;
-
-	/* libvirt asks before it looks whether the guest is here already. */
-	if (!is_over(c))
-		return err_set(e, ERR_STATE_BUSY, "the guest is on this host already");
-	if (release_get(c->agent, &r, &c->guest, &value, e))
-		return release_report_stopped(c->agent, &c->guest, e) &&
-		       err_set(e, ERR_NOT_A_RELEASE,
-			       "a live migration needs a hand-over");
-	if (!may_pass(c, &r, was_known, e))
-		return false;
-	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in", ticks(c->agent));
-	err_clear(e);
-	return true;
-}
-
 /* ---- what became of it ---- */
 
 static bool undefine(struct call *c, struct err *e)
@@ -238,7 +171,7 @@ static bool undefine(struct call *c, struct err *e)
 /* The attempt on record is one of libvirt's: what its hook says of the guest is not about `run`. */
 static bool is_of_libvirt(const struct call *c)
 {
-	return c->found && !is_over(c) && c->guest.run_pid == 0;
+	return c->found && !call_is_over(c) && c->guest.run_pid == 0;
 }
 
 /* The emulator has the secret now: libvirt need not keep it. */
@@ -249,6 +182,9 @@ static bool op_started(struct call *c, struct err *e)
 	if (!is_of_libvirt(c))
 		return true;
 	undefined = undefine(c, e);
+	/* Of an arrival this says no more than that memory is about to move. */
+	if (incoming_is_open(c->agent, &c->ask.instance))
+		return undefined;
 	return release_report_started(c->agent, &c->guest, e) && undefined;
 }
 
@@ -259,6 +195,11 @@ static bool op_stopped(struct call *c, struct err *e)
 	if (!is_of_libvirt(c))
 		return true;
 	undefined = undefine(c, e);
+	if (incoming_is_open(c->agent, &c->ask.instance)) {
+		watch_event(c->agent->watch, &c->ask.instance, LIBVIRT_STOPPED);
+		agent_move(c->agent);
+		return undefined;
+	}
 	return release_report_stopped(c->agent, &c->guest, e) && undefined;
 }
 
@@ -371,11 +312,19 @@ static const struct op {
 	bool (*run)(struct call *c, struct err *e);
 	bool of_instance;
 } ops[] = {
-	{ "prepare", op_prepare, true },         { "restore", op_restore, true },
-	{ "migrate", op_migrate, true },         { "started", op_started, true },
-	{ "stopped", op_stopped, true },         { "run", op_run, true },
-	{ "run-started", op_run_started, true }, { "run-stopped", op_run_stopped, true },
-	{ "deliver", op_deliver, true },         { "forget", op_forget, true },
+	{ "prepare", op_prepare, true },
+	{ "restore", op_restore, true },
+	{ "migrate", op_migrate, true },
+	{ "started", op_started, true },
+	{ "stopped", op_stopped, true },
+	{ "run", op_run, true },
+	{ "run-started", op_run_started, true },
+	{ "run-stopped", op_run_stopped, true },
+	{ "deliver", op_deliver, true },
+	{ "forget", op_forget, true },
+	{ "move-prepare", op_move_prepare, true },
+	{ "move-show", op_move_show, true },
+	{ "move-abort", op_move_abort, true },
 	{ "status", op_status, false },
 };
 
@@ -391,8 +340,9 @@ static bool run_op(struct call *c, const struct op *op, struct err *e)
 		return err_field(e, ERR_MISSING_FIELD, "instance", "instance is missing");
 	if (!turns_take(a->turns, instance, TURN_MS, e))
 		return false;
-	ok = guest_load(agent_state_dir(a), instance, &c->guest, &c->found, e) &&
-	     op->run(c, e);
+	ok = guest_load(agent_state_dir(a), instance, &c->guest, &c->found, e);
+	c->known = ok && c->guest.version > 0;
+	ok = ok && op->run(c, e);
 	turns_give(a->turns, instance);
 	return ok;
 }

@@ -2,6 +2,7 @@
 #include "client/compute/release.h"
 
 #include "client/compute/hold.h"
+#include "client/compute/own_copy.h"
 #include "client/compute/report.h"
 #include "crypto/random.h"
 
@@ -352,7 +353,8 @@ static bool take_answer(struct attempt *t, struct secret **ret, struct err *e)
 	/* A copy that does not open is of no use: the next start asks without it. */
 	if (!opened && t->reply.use_copy)
 		erase_copy(t);
-	if (!opened || !take_facts(t, e))
+	if (!opened || !take_facts(t, e) ||
+	    !own_copy_unblock(t->agent, &t->guest->instance, t->reply.number, e))
 		return false;
 	keep_copy(t);
 	*ret = secret_move(&value);
@@ -368,7 +370,8 @@ static bool use_own_copy(struct attempt *t, struct secret **ret, struct err *e)
 	struct guest *g = t->guest;
 	OWNED(secret) value = NULL;
 
-	if (!copy_is_usable(agent_state_dir(a), &t->copy, &me, now_us(a), e) ||
+	if (!own_copy_is_free(a, &g->instance, e) ||
+	    !copy_is_usable(agent_state_dir(a), &t->copy, &me, now_us(a), e) ||
 	    !open_copy(t, &value, e) || !copy_note_time(agent_state_dir(a), now_us(a), e))
 		return false;
 	if (strcmp(g->state, "expected") == 0 && !t->ask->has_state &&

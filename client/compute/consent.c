@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/consent.h"
+
+#include "client/compute/cold.h"
+#include "client/compute/job_xml.h"
+#include "client/compute/own_copy.h"
+#include "client/compute/peers.h"
+#include "client/compute/step.h"
+#include "crypto/ask.h"
+#include "crypto/relay.h"
+
+#include <string.h>
+
+enum { TURN_MS = 3000, STATUS_MAX = 1024 * 1024, SAME_JOB_MS = 250 };
+
+/* One inquiry being considered. */
+struct consent {
+	struct agent *agent;     /* borrowed */
+	const struct inquiry *q; /* borrowed */
+	struct guest guest;
+	struct move move;
+	struct asked asked; /* owned: what the destination signed */
+	struct libvirt_look job;
+};
+
+static void consent_done(struct consent *c)
+{
+	asked_done(&c->asked);
+}
+
+static bool refuse(struct err *e, const char *why)
+{
+	return err_set(e, ERR_CONSENT_REFUSED, "%s", why);
+}
+
+static bool is_cold(const struct consent *c)
+{
+	return strcmp(c->q->mode, "cold") == 0;
+}
+
+/* ---- who asks ---- */
+
+/* What the destination signed is what the broker tells of it: nobody in between has put in a
+ * key or an attempt of his own. */
+static bool check_statement(struct consent *c, struct err *e)
+{
+	const struct inquiry *q = c->q;
+	struct jws_reader by = { c->agent->id->trust, clock_wall_us(c->agent->clock) };
+	struct view text = { (const uint8_t *)q->statement, strlen(q->statement) };
+	const struct ask *said = &c->asked.ask;
+
+	if (!ask_check(&by, text, &c->asked, e))
+		return err_wrap(e, "the destination's statement");
+	if (strcmp(c->asked.by.key_hash, q->destination) != 0 ||
+	    !uuid_equal(&said->instance, &q->instance) ||
+	    !uuid_equal(&said->secret, &q->secret) ||
+	    !uuid_equal(&said->attempt, &q->attempt) ||
+	    strcmp(said->nonce, q->nonce) != 0)
+		return refuse(e, "the destination has signed something else");
+	return true;
+}
+
+/* ---- is it being migrated there? ---- */
+
+static bool read_job(struct consent *c, struct domain_job *ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+	struct path path;
+	bool found = false;
+
+	if (strchr(c->job.name, '/') != NULL ||
+	    !path_set(&path, e, "%s/%s.xml", c->agent->config->statuses.text,
+		      c->job.name) ||
+	    !file_read(path.text, STATUS_MAX, &text, &found, e))
+		return false;
+	if (!found || !job_xml_read(text.at, ret) || !ret->outgoing)
+		return refuse(e, "the kind of the migration cannot be seen");
+	return true;
+}
+
+/* Nobody has named the destination: libvirtd's own connection must. */
+static bool connections_name_it(struct consent *c, struct err *e)
+{
+	struct domain_job job;
+	struct peers found;
+	pid_t libvirtd;
+
+	if (!read_job(c, &job, e))
+		return false;
+	if (!job.peer_to_peer)
+		return refuse(e, "in a direct migration somebody entitled must name the "
+				 "destination first: vtpmctl handover prepare");
+	if (c->q->address[0] == '\0')
+		return refuse(e,
+			      "the destination has registered no address: enroll it with "
+			      "--address, or prepare the hand-over");
+	if (!peers_libvirtd(c->agent->config->libvirt_socket.text, &libvirtd, e) ||
+	    !peers_look(libvirtd, c->q->address, &found, e))
+		return false;
+	if (found.kind == PEERS_NONE)
+		return refuse(e, "libvirtd is not connected to that destination");
+	return found.kind == PEERS_ONLY ||
+	       err_set(e, ERR_CONSENT_REFUSED,
+		       "libvirtd is connected to %s as well: name the destination with "
+		       "vtpm-client migrate or vtpmctl handover prepare",
+		       found.other);
+}
+
+static bool look_at_job(struct consent *c, struct libvirt_look *ret, struct err *e)
+{
+	if (!libvirt_look(c->agent->libvirt, &c->q->instance, ret, e))
+		return false;
+	if (ret->doing == LIBVIRT_NOT_HERE)
+		return err_set(e, ERR_MIGRATION_OFFLINE,
+			       "the guest does not run on the source, and an offline "
+			       "migration does not carry the TPM's state");
+	if (ret->job != LIBVIRT_OUTGOING)
+		return refuse(e, "the source sees no migration of this guest");
+	return true;
+}
+
+static bool is_migrating_there(struct consent *c, struct err *e)
+{
+	if (!look_at_job(c, &c->job, e))
+		return false;
+	if (strcmp(c->q->mode, "strict") == 0 && c->job.doing == LIBVIRT_PAUSED)
+		return refuse(e,
+			      "the guest is paused: resume it first, or migrate --plain");
+	return c->q->number != 0 || connections_name_it(c, e);
+}
+
+static bool is_still_that_job(struct consent *c, struct err *e)
+{
+	struct libvirt_look now;
+	int64_t apart_us;
+
+	if (!look_at_job(c, &now, e))
+		return false;
+	apart_us = now.job_us - c->job.job_us;
+	if (apart_us > SAME_JOB_MS * 1000 || apart_us < -SAME_JOB_MS * 1000)
+		return refuse(e, "another migration has begun meanwhile");
+	return true;
+}
+
+/* ---- the record ---- */
+
+static bool is_free(const struct consent *c, struct err *e)
+{
+	const struct move *m = &c->move;
+
+	if (c->q->number != 0 && move_has_ended(m, c->q->number))
+		return refuse(e, "this hand-over has ended here");
+	/* A guest that runs here again owes nothing of an earlier departure. */
+	if (m->side[0] == '\0' || move_is(m, MOVE_SOURCE, MOVE_OWES) ||
+	    (move_is(m, MOVE_SOURCE, MOVE_CONSENTED) && m->number == c->q->number &&
+	     uuid_equal(&m->attempt, &c->q->attempt)))
+		return true;
+	return refuse(
+		e, "an earlier hand-over is not settled yet: vtpmctl handover show ID");
+}
+
+static bool number_of(struct consent *c, int64_t *ret, struct err *e)
+{
+	const struct inquiry *q = c->q;
+	struct prepare p = { q->instance, q->attempt, q->destination_name, "plain" };
+	struct handover h;
+	bool answered;
+
+	*ret = q->number;
+	if (*ret != 0)
+		return true;
+	if (!broker_prepare(c->agent->broker, &p, &h, &answered, e))
+		return false;
+	if (strcmp(h.destination, q->destination) != 0 ||
+	    move_has_ended(&c->move, h.number))
+		return refuse(e, "the broker prepared another hand-over");
+	*ret = h.number;
+	return true;
+}
+
+/* On disk before anything is sealed: from here on the copy here is not used. */
+static bool mark(struct consent *c, int64_t number, struct err *e)
+{
+	const struct inquiry *q = c->q;
+	struct move *m = &c->move;
+
+	move_begin(m, number);
+	m->marked = number;
+	m->secret = q->secret;
+	m->attempt = q->attempt;
+	m->version = q->version;
+	m->epoch = q->epoch + 1;
+	m->was_paused = c->job.doing == LIBVIRT_PAUSED;
+	return (text_copy(m->side, sizeof(m->side), MOVE_SOURCE) &&
+		text_copy(m->phase, sizeof(m->phase), MOVE_CONSENTED) &&
+		text_copy(m->mode, sizeof(m->mode),
+			  q->mode[0] != '\0' ? q->mode : "plain") &&
+		text_copy(m->security, sizeof(m->security), q->security) &&
+		text_copy(m->peer, sizeof(m->peer), q->destination_name))
+		       ? move_save(agent_state_dir(c->agent), m, e)
+		       : err_set(e, ERR_INTERNAL, "a field of the record does not fit");
+}
+
+/* ---- sealing ---- */
+
+static bool seal(struct consent *c, struct buf *ret, struct err *e)
+{
+	const struct inquiry *q = c->q;
+	struct seal_header h = { .instance = q->instance,
+				 .secret = q->secret,
+				 .version = q->version,
+				 .epoch = c->move.epoch,
+				 .attempt = q->attempt,
+				 .handover = c->move.number };
+	CLEANUP(identity_signer_done) struct identity_signer me = { 0 };
+	OWNED(secret) value = NULL;
+
+	if (strcmp(q->security, "host") != 0)
+		return true;
+	memcpy(h.nonce, q->nonce, sizeof(h.nonce));
+	if (!text_copy(h.purpose, sizeof(h.purpose),
+		       is_cold(c) ? "cold-migrate" : "migrate-in"))
+		return err_set(e, ERR_INTERNAL, "purpose");
+	return own_copy_open(c->agent, &c->guest, q->version, &value, e) &&
+	       identity_signer(c->agent->id, &me, e) &&
+	       relay_seal(&me.signer, c->asked.sealing, &h, value, ret, e);
+}
+
+/* ---- all of it ---- */
+
+static bool watch(struct consent *c, struct err *e)
+{
+	struct agent *a = c->agent;
+
+	if (is_cold(c))
+		return true;
+	if (!libvirt_settle(a->libvirt, e))
+		return false;
+	watch_begin(a->watch, &c->q->instance);
+	return true;
+}
+
+static bool is_still_so(struct consent *c, struct err *e)
+{
+	return is_cold(c) ? cold_may_leave(c->agent, &c->q->instance, e)
+			  : is_still_that_job(c, e);
+}
+
+static bool hand_over(struct consent *c, struct err *e)
+{
+	CLEANUP(buf_done) struct buf jwe = { 0 };
+	struct agent *a = c->agent;
+	struct offer o = { .instance = c->q->instance, .attempt = c->q->attempt };
+	bool answered;
+
+	if (!number_of(c, &o.number, e))
+		return false;
+	step_reached("prepared");
+	if (!watch(c, e) || !mark(c, o.number, e))
+		return false;
+	agent_move(a);
+	step_reached("marked");
+	if (is_cold(c) && !cold_put_state(a, c->q, &c->asked, &o.parts, e))
+		return false;
+	if (!seal(c, &jwe, e) || !is_still_so(c, e))
+		return false;
+	step_reached("sealed");
+	o.jwe = jwe.at;
+	if (!broker_offer(a->broker, &o, &answered, e))
+		return false;
+	step_reached("offered");
+	return true;
+}
+
+static bool consider(struct consent *c, struct err *e)
+{
+	struct agent *a = c->agent;
+	const char *dir = agent_state_dir(a);
+	const struct uuid *id = &c->q->instance;
+	bool found = false;
+
+	if (!check_statement(c, e) || !guest_load(dir, id, &c->guest, &found, e) ||
+	    !move_load(dir, id, &c->move, e) || !is_free(c, e))
+		return false;
+	if (is_cold(c))
+		return !c->q->look && cold_may_leave(a, id, e) && hand_over(c, e);
+	if (a->libvirt == NULL)
+		return refuse(e, "the source runs guests without libvirt");
+	return is_migrating_there(c, e) && (c->q->look || hand_over(c, e));
+}
+
+static void answer(struct agent *a, const struct inquiry *q, bool consents,
+		   const struct err *why)
+{
+	struct inquiry_answer to = { .instance = q->instance,
+				     .attempt = q->attempt,
+				     .destination = q->destination,
+				     .consents = consents,
+				     .text = why->detail };
+	struct err e = { 0 };
+	bool answered;
+
+	/* The offer itself says that the source consents. */
+	if (consents && !q->look)
+		return;
+	if (!broker_answer_ask(a->broker, &to, &answered, &e))
+		log_err(a->log, LOG_LEVEL_WARN, "answer not delivered", &e);
+}
+
+static bool consider_in_turn(struct agent *a, const struct inquiry *q, struct err *e)
+{
+	CLEANUP(consent_done) struct consent c = { .agent = a, .q = q };
+	bool ok;
+
+	if (!turns_take(a->turns, &q->instance, TURN_MS, e))
+		return false;
+	ok = consider(&c, e);
+	turns_give(a->turns, &q->instance);
+	return ok;
+}
+
+void consent_answer(struct agent *a, const struct inquiry *q)
+{
+	struct err e = { 0 };
+	bool consents = consider_in_turn(a, q, &e);
+
+	if (consents)
+		log_event(a->log, LOG_LEVEL_INFO,
+			  q->look ? "sees its migration" : "handed over", "instance",
+			  q->instance.text, "to", q->destination_name, "attempt",
+			  q->attempt.text, NULL);
+	else
+		log_event(a->log, LOG_LEVEL_WARN, "not handed over", "instance",
+			  q->instance.text, "to", q->destination_name, "detail", e.detail,
+			  "cause", e.trail, NULL);
+	answer(a, q, consents, &e);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/course.h"
+
+#include "common/text.h"
+
+#include <string.h>
+
+static void enter(struct move *m, const char *phase)
+{
+	bool fits = text_copy(m->phase, sizeof(m->phase), phase);
+
+	assert(fits);
+}
+
+/* From here on no offer and no key of this number counts here. */
+static enum course say_dead(struct move *m, const char *phase)
+{
+	enter(m, phase);
+	if (m->ended < m->number)
+		m->ended = m->number;
+	return COURSE_SAY;
+}
+
+static bool is_running(const struct libvirt_look *l)
+{
+	return l->doing == LIBVIRT_RUNS || l->doing == LIBVIRT_ARRIVED ||
+	       l->doing == LIBVIRT_RUNS_AGAIN;
+}
+
+static bool is_mode(const struct move *m, const char *mode)
+{
+	return strcmp(m->mode, mode) == 0;
+}
+
+/* ---- the source ---- */
+
+/* The reason why it runs tells as much as having watched: a resume changes it. */
+static bool was_never_suspended(const struct sight *s)
+{
+	if (s->seen.suspended)
+		return false;
+	return s->seen.unbroken || s->look.doing != LIBVIRT_RUNS_AGAIN;
+}
+
+static enum course suspend(struct move *m)
+{
+	m->held = true;
+	return COURSE_SUSPEND;
+}
+
+static enum course source_consented(struct move *m, const struct sight *s)
+{
+	if (s->look.job != LIBVIRT_NO_JOB)
+		return s->aborting && s->look.job == LIBVIRT_OUTGOING ? COURSE_ABORT_JOB
+								      : COURSE_WAIT;
+	switch (s->look.doing) {
+	case LIBVIRT_NOT_HERE:
+		if (!s->seen.unbroken || !s->seen.stopped_migrated)
+			return COURSE_ASK_ABORT;
+		enter(m, MOVE_GONE);
+		return COURSE_SAY;
+	case LIBVIRT_RUNS:
+	case LIBVIRT_ARRIVED:
+	case LIBVIRT_RUNS_AGAIN:
+		return was_never_suspended(s) ? say_dead(m, MOVE_NEVER_LEFT) : suspend(m);
+	case LIBVIRT_HALTED:
+	case LIBVIRT_PAUSED:
+		return say_dead(m, MOVE_KEEP);
+	case LIBVIRT_SETS_OUT:
+		break;
+	}
+	return COURSE_WAIT;
+}
+
+enum course course_source(struct move *m, const struct sight *s)
+{
+	if (move_is(m, MOVE_SOURCE, MOVE_CONSENTED))
+		return source_consented(m, s);
+	/* Whoever resumes it by hand would run it twice. */
+	if (move_is(m, MOVE_SOURCE, MOVE_KEEP) && is_running(&s->look))
+		return suspend(m);
+	return COURSE_SAY;
+}
+
+/* ---- the destination ---- */
+
+static bool has_run(const struct move *m, const struct sight *s)
+{
+	return is_mode(m, "plain") && s->seen.resumed_migrated;
+}
+
+/* Arrived whole, and paused until the hand-over is committed: it may be all that there is. */
+static bool waits_paused(const struct move *m, const struct sight *s)
+{
+	return is_mode(m, "strict") && s->look.doing == LIBVIRT_PAUSED &&
+	       s->look.job == LIBVIRT_NO_JOB;
+}
+
+static enum course say_running(struct move *m)
+{
+	enter(m, MOVE_RUNNING);
+	return COURSE_SAY;
+}
+
+static enum course say_erased_or_unsure(struct move *m, const struct sight *s)
+{
+	bool erased = m->incoming || (s->seen.unbroken && !s->seen.resumed_migrated);
+
+	return say_dead(m, erased ? MOVE_ERASED : MOVE_CANNOT_SAY);
+}
+
+static enum course call_off(struct move *m, const struct sight *s)
+{
+	if (waits_paused(m, s))
+		return say_dead(m, MOVE_CANNOT_SAY);
+	m->incoming =
+		s->look.job == LIBVIRT_INCOMING &&
+		(s->look.doing == LIBVIRT_SETS_OUT || s->look.doing == LIBVIRT_HALTED);
+	(void)say_dead(m, MOVE_DEAD);
+	return COURSE_DESTROY;
+}
+
+static enum course destination_keyed(struct move *m, const struct sight *s)
+{
+	bool here = s->look.doing != LIBVIRT_NOT_HERE;
+
+	if (is_mode(m, "strict") && is_running(&s->look))
+		return suspend(m);
+	if (has_run(m, s) && is_running(&s->look) && s->look.job == LIBVIRT_NO_JOB)
+		return say_running(m);
+	if (!here && (s->seen.stopped || s->calls_over))
+		return has_run(m, s) ? say_running(m) : say_erased_or_unsure(m, s);
+	if (s->aborting && here)
+		return has_run(m, s) ? say_running(m) : call_off(m, s);
+	return COURSE_WAIT;
+}
+
+enum course course_destination(struct move *m, const struct sight *s)
+{
+	if (move_is(m, MOVE_DESTINATION, MOVE_KEYED))
+		return destination_keyed(m, s);
+	if (!move_is(m, MOVE_DESTINATION, MOVE_DEAD))
+		return COURSE_SAY;
+	if (s->look.doing != LIBVIRT_NOT_HERE)
+		return COURSE_DESTROY;
+	return has_run(m, s) ? say_running(m) : say_erased_or_unsure(m, s);
+}
+
+/* ---- a cold move ---- */
+
+/* The source has nothing to say: its guest is off. What a destination has not stored by the
+ * time that it takes, or before it was called off, it gives up. */
+enum course course_cold(struct move *m, const struct sight *s)
+{
+	if (move_is(m, MOVE_SOURCE, NULL))
+		return COURSE_WAIT;
+	if (!move_is(m, MOVE_DESTINATION, MOVE_KEYED))
+		return COURSE_SAY;
+	return s->aborting || s->calls_over ? say_dead(m, MOVE_ERASED) : COURSE_WAIT;
+}
+
+/* ---- the end ---- */
+
+static enum course source_end(const struct move *m, const struct libvirt_look *look,
+			      bool committed)
+{
+	if (look->doing == LIBVIRT_NOT_HERE)
+		return COURSE_DONE;
+	if (committed)
+		return COURSE_DESTROY;
+	if (look->doing == LIBVIRT_HALTED || (m->held && look->doing == LIBVIRT_PAUSED))
+		return m->was_paused ? COURSE_DONE : COURSE_RESUME;
+	return COURSE_DONE;
+}
+
+static enum course destination_end(const struct move *m, const struct libvirt_look *look,
+				   bool committed)
+{
+	if (look->doing == LIBVIRT_NOT_HERE)
+		return COURSE_DONE;
+	if (!committed)
+		return COURSE_DESTROY;
+	if (!is_mode(m, "strict") || is_running(look))
+		return COURSE_DONE;
+	return look->doing == LIBVIRT_SETS_OUT ? COURSE_WAIT : COURSE_RESUME;
+}
+
+enum course course_end(const struct move *m, const struct libvirt_look *look,
+		       bool committed)
+{
+	return move_is(m, MOVE_SOURCE, NULL) ? source_end(m, look, committed)
+					     : destination_end(m, look, committed);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/moves.h"
+
+#include "common/json.h"
+
+#include <string.h>
+
+enum { RECORD_MAX = 4096, JWE_MAX = 65536 };
+
+#define AT(member) offsetof(struct move, member), sizeof(((struct move *)0)->member), 0
+
+static const struct json_field fields[] = {
+	{ "instance", FIELD_UUID, AT(instance), 0, 0, true },
+	{ "ended", FIELD_INTEGER, AT(ended), 0, INT64_MAX, true },
+	{ "marked", FIELD_INTEGER, AT(marked), 0, INT64_MAX, true },
+	{ "number", FIELD_INTEGER, AT(number), 0, INT64_MAX, true },
+	{ "side", FIELD_TEXT, AT(side), 0, 15, true },
+	{ "mode", FIELD_TEXT, AT(mode), 0, 15, true },
+	{ "phase", FIELD_TEXT, AT(phase), 0, 15, true },
+	{ "secret", FIELD_UUID, AT(secret), 0, 0, false },
+	{ "attempt", FIELD_UUID, AT(attempt), 0, 0, false },
+	{ "version", FIELD_INTEGER, AT(version), 0, INT64_MAX, true },
+	{ "epoch", FIELD_INTEGER, AT(epoch), 0, INT64_MAX, true },
+	{ "security", FIELD_TEXT, AT(security), 0, 15, true },
+	{ "peer", FIELD_TEXT, AT(peer), 0, 63, true },
+	{ "was_paused", FIELD_BOOLEAN, AT(was_paused), 0, 0, true },
+	{ "held", FIELD_BOOLEAN, AT(held), 0, 0, true },
+	{ "incoming", FIELD_BOOLEAN, AT(incoming), 0, 0, true },
+	{ "state", FIELD_TEXT, AT(state), 0, TPM_STATE_ID_TEXT - 1, true },
+};
+
+bool move_is(const struct move *m, const char *side, const char *phase)
+{
+	return strcmp(m->side, side) == 0 &&
+	       (phase == NULL || strcmp(m->phase, phase) == 0);
+}
+
+bool move_same(const struct move *a, const struct move *b)
+{
+	return uuid_equal(&a->instance, &b->instance) && a->number == b->number &&
+	       a->ended == b->ended && a->marked == b->marked &&
+	       uuid_equal(&a->attempt, &b->attempt) && a->held == b->held &&
+	       a->incoming == b->incoming && strcmp(a->side, b->side) == 0 &&
+	       strcmp(a->phase, b->phase) == 0;
+}
+
+bool move_has_ended(const struct move *m, int64_t number)
+{
+	return number <= m->ended;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void move_begin(struct move *m, int64_t number)
+{
+	int64_t before = m->number < number ? m->number : 0;
+
+	*m = (struct move){ .instance = m->instance,
+			    .number = number,
+			    .ended = larger(m->ended, before),
+			    .marked = m->marked };
+}
+
+void move_end(struct move *m)
+{
+	*m = (struct move){ .instance = m->instance,
+			    .ended = larger(m->ended, m->number),
+			    .marked = m->marked };
+}
+
+static bool record_path(const char *state_dir, const struct uuid *instance,
+			const char *kind, struct path *ret, struct err *e)
+{
+	return path_set(ret, e, "%s/moves/%s.%s", state_dir, instance->text, kind);
+}
+
+bool move_load(const char *state_dir, const struct uuid *instance, struct move *ret,
+	       struct err *e)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+	OWNED(json) tree = NULL;
+	struct move m = { 0 };
+	struct path path;
+	bool found = false;
+
+	if (!record_path(state_dir, instance, "json", &path, e) ||
+	    !file_read(path.text, RECORD_MAX, &text, &found, e))
+		return false;
+	*ret = (struct move){ .instance = *instance };
+	if (!found)
+		return true;
+	if (!json_parse((struct view){ (const uint8_t *)text.at, text.len }, &tree, e) ||
+	    !json_read_known(tree, fields, ARRAY_LEN(fields), &m, e) ||
+	    !uuid_equal(&m.instance, instance))
+		return err_set(e, ERR_IO, "the record %s is damaged", path.text);
+	*ret = m;
+	return true;
+}
+
+static const char *uuid_or_null(const struct uuid *u)
+{
+	return uuid_is_set(u) ? u->text : NULL;
+}
+
+static void write_record(const struct move *m, struct buf *ret)
+{
+	struct json_writer w = { .to = ret };
+
+	json_open(&w, NULL);
+	json_put_text(&w, "instance", m->instance.text);
+	json_put_integer(&w, "ended", m->ended);
+	json_put_integer(&w, "marked", m->marked);
+	json_put_integer(&w, "number", m->number);
+	json_put_text(&w, "side", m->side);
+	json_put_text(&w, "mode", m->mode);
+	json_put_text(&w, "phase", m->phase);
+	json_put_text(&w, "secret", uuid_or_null(&m->secret));
+	json_put_text(&w, "attempt", uuid_or_null(&m->attempt));
+	json_put_integer(&w, "version", m->version);
+	json_put_integer(&w, "epoch", m->epoch);
+	json_put_text(&w, "security", m->security);
+	json_put_text(&w, "peer", m->peer);
+	json_put_boolean(&w, "was_paused", m->was_paused);
+	json_put_boolean(&w, "held", m->held);
+	json_put_boolean(&w, "incoming", m->incoming);
+	json_put_text(&w, "state", m->state);
+	json_close(&w);
+}
+
+bool move_save(const char *state_dir, const struct move *m, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+	struct path path;
+
+	if (!record_path(state_dir, &m->instance, "json", &path, e))
+		return false;
+	write_record(m, &text);
+	if (text.failed)
+		return err_set(e, ERR_NO_MEMORY, "no memory for a record");
+	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len },
+			  0600, e);
+}
+
+struct walk {
+	const char *state_dir;
+	void (*each)(void *ctx, const struct uuid *instance);
+	void *ctx; /* borrowed */
+	struct err *e;
+	bool damaged;
+};
+
+static bool walk_one(void *ctx, const char *name)
+{
+	struct walk *w = ctx;
+	struct err e = { 0 };
+	struct uuid instance;
+	struct move m;
+	char id[37] = "";
+
+	if (strlen(name) != 41 || strcmp(name + 36, ".json") != 0)
+		return true; /* a sealed secret, or what an interrupted write left */
+	memcpy(id, name, 36);
+	if (!uuid_parse(id, "", &instance, &e) ||
+	    !move_load(w->state_dir, &instance, &m, &e)) {
+		*w->e = e;
+		w->damaged = true;
+	} else if (m.side[0] != '\0') {
+		w->each(w->ctx, &instance);
+	}
+	return true;
+}
+
+bool move_each(const char *state_dir,
+	       void (*each)(void *ctx, const struct uuid *instance), void *ctx,
+	       struct err *e)
+{
+	struct walk w = { state_dir, each, ctx, e, false };
+	struct path dir;
+
+	return path_set(&dir, e, "%s/moves", state_dir) &&
+	       file_each(dir.text, walk_one, &w, e) && !w.damaged;
+}
+
+bool move_keep_jwe(const char *state_dir, const struct uuid *instance,
+		   const struct buf *jwe, struct err *e)
+{
+	struct path path;
+
+	return record_path(state_dir, instance, "jwe", &path, e) &&
+	       file_write(path.text, (struct view){ (const uint8_t *)jwe->at, jwe->len },
+			  0600, e);
+}
+
+bool move_take_jwe(const char *state_dir, const struct uuid *instance, struct buf *ret,
+		   bool *ret_found, struct err *e)
+{
+	struct path path;
+
+	return record_path(state_dir, instance, "jwe", &path, e) &&
+	       file_read(path.text, JWE_MAX, ret, ret_found, e);
+}
+
+bool move_drop_jwe(const char *state_dir, const struct uuid *instance, struct err *e)
+{
+	struct path path;
+
+	return record_path(state_dir, instance, "jwe", &path, e) &&
+	       file_remove(path.text, e);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/ops_call.h"
+
+#include "client/compute/cold.h"
+#include "client/compute/handovers.h"
+#include "client/compute/incoming.h"
+#include "client/compute/moves.h"
+#include "client/compute/step.h"
+
+#include <poll.h>
+#include <string.h>
+
+/* Within the hook's own ten seconds. */
+enum { LOOK_MS = 4000, RECEIVE_MS = 6500 };
+
+static int64_t ticks(const struct agent *a)
+{
+	return clock_monotonic_us(a->clock);
+}
+
+/* ---- what many ask ---- */
+
+bool call_was_known(const struct call *c)
+{
+	return c->found && c->known;
+}
+
+/* A guest never given a secret here, of which nobody can say that it is ours. */
+bool call_may_pass(const struct call *c, bool unanswered, const struct err *e)
+{
+	return !call_was_known(c) && (e->kind == ERR_NOT_FOUND || unanswered);
+}
+
+bool call_passes_unserved(const struct call *c, struct err *e)
+{
+	if (call_was_known(c))
+		return false;
+	err_clear(e);
+	return true;
+}
+
+bool call_is_serving(struct call *c, struct err *e)
+{
+	struct agent *a = c->agent;
+
+	if (a->libvirt == NULL)
+		return err_set(e, ERR_NO_LIBVIRT,
+			       "this agent was started without libvirt");
+	if (libvirt_is_up(a->libvirt))
+		return true;
+	marks_put(a->vetoed, &c->ask.instance, "", ticks(a));
+	return err_set(
+		e, ERR_STARTING_UP,
+		"libvirtd or the agent is starting up; a guest with autostart is started "
+		"by the agent in a moment");
+}
+
+bool call_hook_waits(const struct call *c, struct err *e)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 0 || err_set(e, ERR_DEADLINE, "whoever asked has gone");
+}
+
+bool call_is_over(const struct call *c)
+{
+	return strcmp(c->guest.phase, GUEST_OVER) == 0;
+}
+
+/* ---- the hook of a migration ---- */
+
+/* The key of a guest that is on its way here. */
+bool op_receive(struct call *c, struct err *e)
+{
+	struct incoming in = { .instance = c->ask.instance,
+			       .secret = c->ask.secret,
+			       .purpose = "migrate-in",
+			       .wait_ms = RECEIVE_MS };
+	OWNED(secret) value = NULL;
+	struct err second = { 0 };
+
+	if (!incoming_get(c->agent, &in, &c->guest, &value, e)) {
+		if (!call_may_pass(c, in.unanswered, e))
+			return false;
+		err_clear(e);
+		return true;
+	}
+	if (call_hook_waits(c, e) && libvirt_define(c->agent->libvirt, &c->guest.secret,
+						    &c->guest.instance, value, e)) {
+		step_reached("defined");
+		return true;
+	}
+	if (!incoming_give_up(c->agent, &c->ask.instance, &second))
+		log_err(c->agent->log, LOG_LEVEL_ERROR, "record not written", &second);
+	return false;
+}
+
+/* Asked already here: a refusal reaches whoever migrates before anything has moved. */
+bool op_migrate(struct call *c, struct err *e)
+{
+	struct incoming in = { .instance = c->ask.instance,
+			       .secret = c->ask.secret,
+			       .purpose = "migrate-in",
+			       .wait_ms = LOOK_MS };
+
+	if (!call_is_serving(c, e))
+		return call_passes_unserved(c, e);
+	/* libvirt asks before it looks whether the guest is here already. */
+	if (!call_is_over(c))
+		return err_set(e, ERR_STATE_BUSY, "the guest is on this host already");
+	if (!incoming_look(c->agent, &in, e) && !call_may_pass(c, in.unanswered, e))
+		return false;
+	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in", ticks(c->agent));
+	err_clear(e);
+	return true;
+}
+
+/* ---- vtpm-client migrate ---- */
+
+static void put_handover(struct call *c, const struct handover *h)
+{
+	json_put_integer(c->w, "number", h->number);
+	json_put_text(c->w, "state", h->state);
+	json_put_text(c->w, "mode", h->mode);
+	json_put_text(c->w, "source", h->source_name);
+	json_put_text(c->w, "destination", h->destination_name);
+	json_put_text(c->w, "source_said", h->source_said);
+	json_put_text(c->w, "destination_said", h->destination_said);
+}
+
+bool op_move_prepare(struct call *c, struct err *e)
+{
+	struct agent *a = c->agent;
+	struct prepare p = { .instance = c->ask.instance,
+			     .destination = c->ask.host,
+			     .mode = c->ask.mode };
+	struct handover h;
+	bool answered;
+
+	if (p.destination[0] == '\0')
+		return err_field(e, ERR_MISSING_FIELD, "host",
+				 "the destination is missing");
+	if (strcmp(p.mode, "cold") == 0 && !cold_may_leave(a, &c->ask.instance, e))
+		return false;
+	if (!broker_prepare(a->broker, &p, &h, &answered, e))
+		return false;
+	put_handover(c, &h);
+	return true;
+}
+
+/* The hand-over of which the caller has the number. */
+bool op_move_show(struct call *c, struct err *e)
+{
+	struct handover h;
+	bool answered;
+
+	if (!broker_handover(c->agent->broker, &c->ask.instance, c->ask.number, &h,
+			     &answered, e))
+		return false;
+	put_handover(c, &h);
+	return true;
+}
+
+bool op_move_abort(struct call *c, struct err *e)
+{
+	struct handover h;
+	bool answered;
+
+	if (!broker_abort(c->agent->broker, &c->ask.instance, c->ask.number, &h,
+			  &answered, e))
+		return false;
+	agent_move(c->agent);
+	put_handover(c, &h);
+	return true;
+}

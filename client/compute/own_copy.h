@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * own_copy - this host's sealed copy where a hand-over comes into it.
+ *
+ * Open:    the value, for the source to seal to the destination: only of the version that is in
+ *          force. Its lease is not asked for: the broker has just said that the guest is here.
+ * Seal:    what came from another host, sealed anew to this one: it opens also when the
+ *          sender's certificate is long over. Kept beside the hand-over until it has a lease.
+ * Blocked: a copy older than a hand-over of this guest is not used, until the very same
+ *          hand-over is aborted, or the broker releases anew.
+ * Threads: the caller has the instance's turn.
+ */
+#ifndef CLIENT_COMPUTE_OWN_COPY_H
+#define CLIENT_COMPUTE_OWN_COPY_H
+
+#include "client/compute/agent.h"
+#include "client/compute/moves.h"
+
+MUST_CHECK bool own_copy_open(struct agent *a, const struct guest *g, int64_t version,
+			      struct secret **ret, struct err *e);
+struct own_copy_seal {
+	const struct move *move; /* borrowed */
+	const char *purpose, *nonce;
+	const struct secret *value; /* borrowed */
+};
+MUST_CHECK bool own_copy_seal(struct agent *a, const struct own_copy_seal *s,
+			      struct err *e);
+/* ERR_HANDOVER_OPEN where it must not be used. */
+MUST_CHECK bool own_copy_is_free(struct agent *a, const struct uuid *instance,
+				 struct err *e);
+/* The broker has released anew, and number was its newest hand-over: what is not newer has
+ * ended here. */
+MUST_CHECK bool own_copy_unblock(struct agent *a, const struct uuid *instance,
+				 int64_t number, struct err *e);
+
+#endif
