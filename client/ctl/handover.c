@@ -68,6 +68,8 @@ static void show_handover(struct table *t, const struct json *j)
 	show_text(t, "prepared", j, "created");
 	show_text(t, "claimed", j, "claimed");
 	show_text(t, "ended", j, "ended");
+	if (json_get_text(j, "drops"))
+		show_text(t, "given up", j, "drops");
 }
 
 /* Only a person can end it where a host is gone; the command says what must be true first. */

@@ -66,8 +66,12 @@ static bool explain_host(struct exchange *x, struct explain *ret, struct err *e)
 static bool explain_weigh(struct api *api, struct exchange *x, struct explain *s,
 			  struct err *e)
 {
+	struct placement_row p;
 	bool ok;
 
+	if (!read_placement(x->db, &s->q.instance, &p, e))
+		return false;
+	s->q.handover = p.moving != 0 ? p.number : 0; /* as if it were claimed now */
 	if (purpose_is_release(s->q.purpose))
 		ok = gate_supposes(api->gate, x->db, &s->host, &s->q, &s->v, e);
 	else
@@ -132,7 +136,27 @@ static void write_off_until(struct json_writer *w, const struct explain *s)
 		write_fact(w, &f);
 }
 
-static void explain_write(struct exchange *x, struct explain *s)
+/* Which hand-over is open; one that holds the guest decides by a rule of its own. */
+static bool write_open_handover(struct exchange *x, struct json_writer *w,
+				const struct explain *s, struct err *e)
+{
+	const struct handover_row *h = &s->v.handover;
+	char says[160], to[NAME_SIZE];
+	struct fact f = {
+		.name = "handover_open", .says = says, .holds = true, .change = ""
+	};
+
+	if (h->head.generation == 0)
+		return true;
+	if (!host_name_of(x->db, h->destination, to, e))
+		return false;
+	if (text_format(says, sizeof(says), "hand-over %lld to %s is open: %s, mode %s",
+			(long long)h->number, to, h->state, h->mode))
+		write_fact(w, &f);
+	return true;
+}
+
+static bool explain_write(struct exchange *x, struct explain *s, struct err *e)
 {
 	bool pending = is_pending(s);
 	bool allows = reason_allows(s->reason) && !pending;
@@ -155,8 +179,11 @@ static void explain_write(struct exchange *x, struct explain *s)
 		write_fact(&w, &s->facts[i]);
 	}
 	write_off_until(&w, s);
+	if (!write_open_handover(x, &w, s, e))
+		return false;
 	json_close_list(&w);
 	json_close(&w);
+	return true;
 }
 
 bool api_explain(struct api *api, struct exchange *x, struct err *e)
@@ -167,6 +194,5 @@ bool api_explain(struct api *api, struct exchange *x, struct err *e)
 	    !explain_weigh(api, x, &s, e))
 		return false;
 	drop_facts_of_no_host(&s);
-	explain_write(x, &s);
-	return true;
+	return explain_write(x, &s, e);
 }
