@@ -8,6 +8,7 @@ enum {
 	LARGE = 64 * KIB, /* lists of names, certificate requests, reports */
 	SECRET = 8 *
 		 KIB, /* twice what is allowed, so that a little too long is named so */
+	PART = 2 * PIECE_MAX,
 };
 
 enum {
@@ -65,6 +66,10 @@ static const struct route routes[] = {
 	  "handover.show", .says = "one hand-over, or a wait for its next state" },
 	{ METHOD_POST, "/v1/instances/{uuid}/handovers/{id}/offer", api_handover_offer, TRY_HOST, BODY_JSON, LARGE,
 	  "handover.offer", .says = "consent, as the source, to one ask of the destination" },
+	{ METHOD_PUT, "/v1/instances/{uuid}/handovers/{id}/parts/{k}", api_part_put, TRY_HOST, BODY_BYTES, PART,
+	  "handover.put-part", .says = "one part of the TPM's state, sealed by the source" },
+	{ METHOD_GET, "/v1/instances/{uuid}/handovers/{id}/parts/{k}", api_part_get, TRY_HOST, BODY_NONE, 0,
+	  "handover.get-part", .says = "one part of the TPM's state, for the destination" },
 	{ METHOD_POST, "/v1/instances/{uuid}/handovers/{id}/claim", api_handover_claim, TRY_HOST, BODY_JSON, SMALL,
 	  "handover.claim", .says = "take the secret, as the destination, sealed", .releases = true },
 	{ METHOD_POST, "/v1/instances/{uuid}/handovers/{id}/say", api_handover_say, TRY_HOST, BODY_JSON, SMALL,

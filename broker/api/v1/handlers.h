@@ -46,6 +46,10 @@ api_handler api_handover_prepare;
 api_handler api_handover_list;
 api_handler api_handover_get;
 
+/* parts.c */
+api_handler api_part_put;
+api_handler api_part_get;
+
 /* claim.c */
 api_handler api_handover_offer;
 api_handler api_handover_claim;
