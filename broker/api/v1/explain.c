@@ -102,21 +102,46 @@ static void write_fact(struct json_writer *w, const struct fact *f)
 	json_close(w);
 }
 
-/* A host that waits for approval is turned away before any rule is weighed. */
-static bool is_pending(const struct explain *s)
+/* A host that waits for approval, or drains and would take a guest in, is turned away before any
+ * rule is weighed. */
+static const struct turned {
+	const char *state;
+	unsigned purposes; /* BIT(purpose), 0: all */
+	enum err_kind err;
+	const char *name, *says, *change;
+} turned[] = {
+	{ "pending", 0, ERR_HOST_PENDING, "host_approved", "the host waits for approval",
+	  "the host-admin: vtpmctl host approve NAME" },
+	{ "draining", BIT(PURPOSE_MIGRATE_IN) | BIT(PURPOSE_COLD_MIGRATE),
+	  ERR_HOST_DRAINING, "host_takes_guests",
+	  "the host is being drained and takes no guests",
+	  "the host-admin: vtpmctl host undrain NAME" },
+};
+
+static const struct turned *is_turned_away(const struct explain *s)
 {
-	return purpose_is_release(s->q.purpose) && strcmp(s->host.state, "pending") == 0;
+	for (size_t i = 0; i < ARRAY_LEN(turned); i++) {
+		const struct turned *t = &turned[i];
+
+		if (purpose_is_release(s->q.purpose) &&
+		    strcmp(s->host.state, t->state) == 0 &&
+		    (t->purposes == 0 || (t->purposes & BIT(s->q.purpose)) != 0))
+			return t;
+	}
+	return NULL;
 }
 
-static void write_pending(struct json_writer *w, const struct explain *s)
+static void write_turned(struct json_writer *w, const struct turned *t)
 {
-	struct fact f = { .name = "host_approved",
-			  .says = "the host waits for approval",
-			  .decides = true,
-			  .change = "the host-admin: vtpmctl host approve NAME" };
+	struct fact f = { 0 };
 
-	if (is_pending(s))
-		write_fact(w, &f);
+	if (t == NULL)
+		return;
+	f.name = t->name;
+	f.says = t->says;
+	f.decides = true;
+	f.change = t->change;
+	write_fact(w, &f);
 }
 
 /* The operator's word at the last placement, for as long as it must hold. */
@@ -158,24 +183,21 @@ static bool write_open_handover(struct exchange *x, struct json_writer *w,
 
 static bool explain_write(struct exchange *x, struct explain *s, struct err *e)
 {
-	bool pending = is_pending(s);
-	bool allows = reason_allows(s->reason) && !pending;
+	const struct turned *t = is_turned_away(s);
+	bool allows = reason_allows(s->reason) && t == NULL;
 	struct json_writer w;
 
 	exchange_json(x, 200, &w);
 	json_open(&w, NULL);
 	json_put_text(&w, "verdict", allows ? "allowed" : "refused");
-	json_put_text(&w, "reason",
-		      pending ? err_info(ERR_HOST_PENDING)->code
-			      : reason_name(s->reason));
-	json_put_text(&w, "says",
-		      pending ? "the host waits for approval" : reason_text(s->reason));
+	json_put_text(&w, "reason", t ? err_info(t->err)->code : reason_name(s->reason));
+	json_put_text(&w, "says", t ? t->says : reason_text(s->reason));
 	json_put_text(&w, "purpose", purpose_name(s->q.purpose));
 	json_put_text(&w, "host", s->host.head.generation == 0 ? NULL : s->host.name);
 	json_open_list(&w, "facts");
-	write_pending(&w, s);
+	write_turned(&w, t);
 	for (size_t i = 0; i < s->n_facts; i++) {
-		s->facts[i].decides = s->facts[i].decides && !pending;
+		s->facts[i].decides = s->facts[i].decides && t == NULL;
 		write_fact(&w, &s->facts[i]);
 	}
 	write_off_until(&w, s);
