@@ -90,6 +90,7 @@
 	X(STATE_BUSY, "state_busy", 409, 6, "The TPM state is in use", "stop the other emulator") \
 	X(EMULATOR_FAILED, "emulator_failed", 500, 1, "The TPM emulator failed", "") \
 	X(NO_LIBVIRT, "no_libvirt", 503, 1, "libvirt does not answer", "start libvirtd") \
+	X(MIGRATION_FAILED, "migration_failed", 500, 1, "libvirt did not move the guest", "") \
 	/* the broker itself */ \
 	X(ROW_TAMPERED, "row_tampered", 500, 1, "A database row does not verify", "vtpm-brokerd verify-db; restore from a backup") \
 	X(ENVELOPE_TAMPERED, "envelope_tampered", 500, 1, "A stored secret does not verify", "restore from a backup") \

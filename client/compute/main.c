@@ -3,6 +3,7 @@
 #include "client/compute/commands.h"
 #include "client/compute/hook.h"
 #include "client/compute/message.h"
+#include "client/compute/migrate.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -65,7 +66,8 @@ static void print_help(void)
 		printf("  %-8s %-9s %s\n", commands[i].name,
 		       commands[i].word != NULL ? commands[i].word : "",
 		       commands[i].says);
-	puts("  hook     NAME OP SUB EXTRA  what libvirt runs (see vtpm-client(8))\n\n"
+	puts("  migrate  GUEST...  move a guest to another host (migrate --help)\n"
+	     "  hook     NAME OP SUB EXTRA  what libvirt runs (see vtpm-client(8))\n\n"
 	     "  --state-dir DIR   keys, records and socket in DIR (root: "
 	     "/etc/vtpm-client,\n"
 	     "                    /var/lib/vtpm-client, /run/vtpm-client)\n"
@@ -224,6 +226,23 @@ static int run_command(const struct command *cmd, int argc, char *argv[])
 	return fail(&e, cmd->word_needed ? o.word : NULL);
 }
 
+static int run_migrate(int argc, char *argv[])
+{
+	struct migrate_options o;
+	struct uuid instance = { "" };
+	struct err e = { 0 };
+
+	if (!migrate_options_parse(argc, argv, &o, &e))
+		return fail(&e, NULL);
+	if (o.help) {
+		migrate_options_help();
+		return 0;
+	}
+	return migrate_run(&o, &instance, &e)
+		       ? 0
+		       : fail(&e, uuid_is_set(&instance) ? instance.text : NULL);
+}
+
 bool command_agent(const struct options *o, struct err *e)
 {
 	struct config c;
@@ -242,6 +261,8 @@ int main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	if (strcmp(name, "hook") == 0)
 		return hook_run(argc - 2, argv + 2);
+	if (strcmp(name, "migrate") == 0)
+		return run_migrate(argc - 1, argv + 1);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return run_command(&commands[i], argc - 1, argv + 1);
