@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""How much longer `virsh migrate` takes than with the secret defined by hand on both hosts.
+
+Guests alike move there and back in turn, one after the other: one with its secret defined by hand
+and no hook, the others by the broker. Needs root, libvirt, QEMU and the guest's kernel.
+"""
+import argparse
+import json
+import secrets
+import statistics
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+import guest_image  # noqa: E402
+import moving  # noqa: E402
+
+POLICIES = ("deployment", "host")
+
+
+@contextmanager
+def no_hook(world):
+    """No program at all is run by libvirt."""
+    hooks = [one.host.disk / "etc/libvirt/hooks/qemu.d/50-vtpm-client" for one in world.hosts]
+    away = [hook.parents[2] / hook.name for hook in hooks]
+    for hook, place in zip(hooks, away):
+        hook.rename(place)
+    try:
+        yield
+    finally:
+        for hook, place in zip(hooks, away):
+            place.rename(hook)
+
+
+def timed(guest, source, target):
+    """Milliseconds of one move."""
+    before = guest.last(source)
+    started = time.monotonic()
+    guest.move("p2p", source, target)
+    took = time.monotonic() - started
+    guest.arrived(target, before)
+    return took * 1000
+
+
+def one_round(world, guests, source, target):
+    took = {}
+    for name, guest in guests.items():
+        if name == "by hand":
+            with no_hook(world):
+                took[name] = timed(guest, source, target)
+            continue
+        took[name] = timed(guest, source, target)
+        for one in world.hosts:
+            one.no_reports_wait()
+    return took
+
+
+def measure(world, pairs):
+    by_hand = moving.Bare(world)
+    value = secrets.token_hex(32)
+    for one in world.hosts:
+        by_hand.give(one, value)
+    guests = {"by hand": by_hand, **{policy: world.guest(policy) for policy in POLICIES}}
+    for guest in guests.values():
+        guest.start()
+    source, target = world.hosts
+    rounds = []
+    for _ in range(pairs + 1):
+        rounds.append(one_round(world, guests, source, target))
+        source, target = target, source
+    return rounds[1:]  # the first is for caches
+
+
+def row(policy, rounds):
+    added = [one[policy] - one["by hand"] for one in rounds]
+    ours = [one[policy] for one in rounds]
+    return {"name": "migrate_added", "against": f"by hand ({policy})", "ratio": None,
+            "low": round(min(added), 1), "high": round(max(added), 1),
+            "value": round(statistics.median(added), 1), "unit": "ms", "connections": None,
+            "p50_us": round(statistics.median(ours) * 1000), "p99_us": round(max(ours) * 1000),
+            "cpu_us": None}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    world = moving.World()
+    try:
+        rounds = measure(world.open(), args.pairs)
+    except guest_image.Missing as why:
+        sys.exit(str(why))
+    finally:
+        world.close()
+    rows = [row(policy, rounds) for policy in POLICIES]
+    if args.json:
+        print(json.dumps({"rows": rows}))
+    else:
+        for r in rows:
+            print(f"{r['name']} {r['against']}: {r['value']} ms, {r['low']} to {r['high']} in "
+                  f"{args.pairs} pairs")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
