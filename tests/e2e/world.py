@@ -107,12 +107,14 @@ class Host(Machine):
             self.listen(etc)
 
     def listen(self, etc):
+        """A connection counts as broken after 4 s, not 30."""
+        alive = "keepalive_interval = 1\nkeepalive_count = 3\n"
         with open(etc / "libvirtd.conf", "a") as conf:
             conf.write(f'listen_tls = 0\nlisten_tcp = 1\nauth_tcp = "none"\n'
-                       f'listen_addr = "{self.address}"\n')
+                       f'listen_addr = "{self.address}"\n{alive}')
         with open(etc / "qemu.conf", "a") as conf:
             conf.write(f'migration_address = "{self.address}"\n'
-                       f'migration_host = "{self.address}"\n')
+                       f'migration_host = "{self.address}"\n{alive}')
 
     def up(self):
         (self.disk / "booted").unlink(missing_ok=True)
@@ -236,10 +238,10 @@ class Compute:
     def client(self, *words, **more):
         return run(*self.host.words(CLIENT, *words), env=self.site.env, **more)
 
-    def enroll(self):
+    def enroll(self, *options):
         ticket = self.site.folder / f"{self.name}.enroll"
         self.site.ctl("host-admin", "host", "token", self.name, "--out", ticket)
-        said = self.client("enroll", "--no-wait", *self.state_dir(), ticket).stdout
+        said = self.client("enroll", "--no-wait", *options, *self.state_dir(), ticket).stdout
         ticket.unlink()
         self.fingerprint = said.split("fingerprint ")[1].split()[0]
         self.site.ctl("host-admin", "host", "approve", self.name, "--fingerprint",

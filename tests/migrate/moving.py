@@ -12,19 +12,53 @@ libvirt writes on each host: who ticks is told by whose file grows.
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
+from contextlib import contextmanager
 from pathlib import Path
 
 import guest_image
+import handing
+import relay
+import steps
 import wire
 import world as bed
 
 Tick = namedtuple("Tick", "count nv pcr")
 Keys = namedtuple("Keys", "secrets copies states")
+Said = namedtuple("Said", "returncode stderr")
 HOWS = ("p2p", "direct", "tunnelled")
 BOOT = Path("var/lib/libvirt/boot")  # on each host
 LINE = re.compile(rb"^tick (\d+) nv (\S+) pcr (\S+)\r?\n", re.M)
 FLAGS = ["--live", "--persistent", "--undefinesource"]
+RELAY_PORT = 16510
+
+
+class Compute(bed.Compute):
+    """A host that others reach, and of which each step of a hand-over can be held."""
+
+    def __init__(self, site, host, name):
+        bed.Compute.__init__(self, site, host, name)
+        self.steps = steps.Steps(site.folder / f"steps-{name}")
+        self.relay = None
+
+    def enroll(self, *options):
+        bed.Compute.enroll(self, "--address", self.host.address, *options)
+
+    def start_agent(self, wait_for_libvirt=True, **env):
+        bed.Compute.start_agent(self, wait_for_libvirt, VTPM_STEPS=str(self.steps.folder), **env)
+
+    def start_relay(self):
+        """On its port the end of a migration to this host can be held: see relay.py."""
+        self.relay = subprocess.Popen(
+            self.host.network(sys.executable, relay.__file__, self.host.address, RELAY_PORT,
+                              16509, self.steps.folder),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        assert self.relay.stdout.readline() == "listening\n"
+
+    def is_up(self):
+        return self.agent and self.agent.poll() is None
 
 
 class World(bed.Broker):
@@ -34,7 +68,7 @@ class World(bed.Broker):
         folder = bed.new_folder()
         self.wire = wire.Wire()
         bed.Broker.__init__(self, folder, self.wire, wire.NODES["broker"], 7443)
-        self.hosts = [bed.Compute(self, bed.Host(folder / name, name, wire.NODES[name]), name)
+        self.hosts = [Compute(self, bed.Host(folder / name, name, wire.NODES[name]), name)
                       for name in ("h1", "h2")]
         self.a, self.b = self.hosts
 
@@ -57,13 +91,38 @@ class World(bed.Broker):
         one.host.up()
         self.wire.plug(one.name, one.host.pid)
         one.host.start_libvirtd()
+        one.start_relay()
 
     def shut_down(self, one):
         self.wire.unplug(one.name)
+        one.relay.kill()
+        one.relay.wait()
         one.host.down()
 
+    def repair(self):
+        """All that was cut, held or killed is as before."""
+        self.wire.mend()
+        for one in self.hosts:
+            one.steps.let_go()
+        if self.broker.poll() is not None:
+            self.start_broker()
+        for one in self.hosts:
+            if not one.host.pids("libvirtd"):
+                one.host.start_libvirtd()
+            if not one.is_up():
+                one.start_agent()
+
+    def kill_broker(self):
+        self.broker.kill()
+        self.broker.wait()
+
+    def tails(self):
+        """The last that the agents have logged, for whoever looks at a test that failed."""
+        return "\n".join(f"{one.name}: {one.agent_log()[-1500:]}" for one in self.hosts)
+
     def close(self):
-        processes = [p for p in (self.broker, *(one.agent for one in self.hosts)) if p]
+        processes = [p for p in (self.broker, *(one.agent for one in self.hosts),
+                                 *(one.relay for one in self.hosts)) if p]
         for one in self.hosts:
             one.host.down()
         for process in processes:
@@ -77,17 +136,12 @@ class World(bed.Broker):
     def other(self, one):
         return self.b if one is self.a else self.a
 
-    def client_virsh(self, one, *words, **more):
-        """virsh of an operator or orchestrator, on the third machine."""
-        return bed.run(*self.wire.network("virsh", "-q", "-c", uri(one), *words), env=self.env,
-                       **more)
-
     def guest(self, policy, place="h1", permit=None):
         return Guest(self, policy, place, permit)
 
 
-def uri(one):
-    return f"qemu+tcp://{one.host.address}/system"
+def uri(one, port=16509):
+    return f"qemu+tcp://{one.host.address}:{port}/system"
 
 
 class Ticking:
@@ -118,6 +172,19 @@ class Ticking:
 
     def lines(self, one):
         return len(LINE.findall(self.log(one).read_bytes())) if self.log(one).exists() else 0
+
+    def ran_twice(self):
+        """The ticks of one boot that it made on both hosts: they are counted in its memory."""
+        def made(one):
+            found = LINE.findall(self.log(one).read_bytes()) if self.log(one).exists() else []
+            return {(pcr, int(count)) for count, _, pcr in found}
+        return sorted(made(self.world.a) & made(self.world.b))
+
+    def where(self):
+        """The host on which it ticks, alone, and the other one."""
+        (name,) = self.ticking()
+        one = next(one for one in self.world.hosts if one.name == name)
+        return one, self.world.other(one)
 
     def ticking(self, seconds=bed.SECONDS):
         """The names of the hosts on which it ticks now; waits until one ticked three times."""
@@ -150,14 +217,33 @@ class Ticking:
 
     # ---- moving ----
 
-    def move(self, how, source, target, *options, check=True, **more):
-        """virsh migrate, as that is run: on the source, or direct by a client elsewhere."""
-        words = ["migrate", *FLAGS, *options]
+    def words(self, how, source, target, *options, port=16509, flags=FLAGS):
+        """Of virsh migrate, as that is run: on the source, or direct by a client elsewhere."""
+        words = ["migrate", *flags, *options]
         if how == "direct":
-            return self.world.client_virsh(source, *words, self.name, uri(target), check=check,
-                                           **more)
+            return self.world.wire.network("virsh", "-q", "-c", uri(source), *words, self.name,
+                                           uri(target, port))
         words += ["--p2p"] + (["--tunnelled"] if how == "tunnelled" else [])
-        return source.host.virsh(*words, self.name, uri(target), check=check, **more)
+        return source.host.words("virsh", "-q", *words, self.name, uri(target, port))
+
+    def move(self, how, source, target, *options, check=True, **more):
+        words = self.words(how, source, target, *options, **more)
+        return bed.run(*words, env=self.world.env, check=check)
+
+    @contextmanager
+    def moves(self, how, source, target, *options, **more):
+        """Meanwhile; yields a function that waits for the end: Said."""
+        words = self.words(how, source, target, *options, **more)
+        with subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=self.world.env) as virsh:
+            def end(seconds=60):
+                _, told = virsh.communicate(timeout=seconds)
+                return Said(virsh.returncode, told)
+            try:
+                yield end
+            finally:
+                virsh.kill()
 
     def arrived(self, target, before):
         """It runs and ticks there alone, and its TPM is the one that it was."""
@@ -208,7 +294,7 @@ class Bare(Ticking):
             self.take(one)
 
 
-class Guest(Ticking):
+class Guest(Ticking, handing.Handing):
     """An instance of the broker's, placed and defined on one of the hosts."""
 
     def __init__(self, world, policy, place="h1", permit=None):

@@ -22,17 +22,10 @@ def guest(world):
         made.end()
 
 
-def here(guest):
-    """Where it is, and where it is not."""
-    (name,) = guest.ticking()
-    one = guest.world.a if name == "h1" else guest.world.b
-    return one, guest.world.other(one)
-
-
 @pytest.mark.parametrize("how", moving.HOWS)
 def test_a_tpm_moves_there_and_back(world, guest, how):
     for _ in range(2):
-        source, target = here(guest)
+        source, target = guest.where()
         before = guest.last(source)
         assert "error" not in before.nv + before.pcr
         guest.move(how, source, target)
@@ -41,14 +34,14 @@ def test_a_tpm_moves_there_and_back(world, guest, how):
 
 
 def test_what_is_on_a_host_is_counted(world, guest):
-    source, target = here(guest)
+    source, target = guest.where()
     assert guest.keys(source) == ([guest.secret], [], ["tpm2-00.permall"])
     assert guest.keys(target) == ([guest.secret], [], [])
 
 
 @pytest.mark.parametrize("value", [None, "another value"])
 def test_without_the_right_secret_it_stays(world, guest, value):
-    source, target = here(guest)
+    source, target = guest.where()
     before = guest.last(source)
     guest.take(target)
     if value:
@@ -60,6 +53,24 @@ def test_without_the_right_secret_it_stays(world, guest, value):
     finally:
         guest.take(target)
         guest.give(target, VALUE)
+
+
+def test_the_end_of_a_move_is_held(world, guest):
+    source, target = guest.where()
+    before = guest.last(source)
+    with target.steps.held("finish"), target.steps.held("answer"):
+        with guest.moves("p2p", source, target, port=moving.RELAY_PORT) as end:
+            target.steps.reached("finish")
+            guest.became(source, "paused (migrating)")
+            assert guest.lines(target) == 0 or guest.last(target).count <= before.count
+            target.steps.let_go("finish")
+            target.steps.reached("answer")
+            assert guest.ticking() == {target.name}
+            guest.became(source, "paused (migrating)")
+            target.steps.let_go("answer")
+            assert end().returncode == 0
+    guest.arrived(target, before)
+    assert guest.ran_twice() == []
 
 
 @pytest.mark.parametrize("one, other", [("h1", "h2"), ("h1", "broker"), ("h2", "broker")])
@@ -76,7 +87,7 @@ def test_the_network_is_cut_between_two_and_mended(world, one, other):
 
 
 def test_what_passes_is_recorded(world, guest):
-    source, target = here(guest)
+    source, target = guest.where()
     with world.wire.recorded(world.folder) as tape:
         guest.move("p2p", source, target)
     # The guest's memory, where its command line is, crosses in clear; its secret does not.
@@ -86,7 +97,7 @@ def test_what_passes_is_recorded(world, guest):
 
 
 def test_a_killed_emulator_is_seen_and_the_next_boot_has_the_same_tpm(world, guest):
-    one, _ = here(guest)
+    one, _ = guest.where()
     before = guest.last(one)
     guest.kill_qemu(one)
     guest.became(one, "shut off (crashed)")
