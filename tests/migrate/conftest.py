@@ -25,3 +25,27 @@ def world():
         pytest.skip(str(why))
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def guests(world):
+    """One for each policy, booted once: a function of the policy's name."""
+    made = {}
+
+    def one(policy):
+        guest = made.get(policy)
+        if guest is None or not guest.is_well():
+            if guest:
+                guest.end()
+            made[policy] = guest = world.guest(policy)
+            guest.grants_all_moves()
+            guest.nv = guest.start().nv
+        guest.forget_what_ran_twice()
+        return guest
+    return one
+
+
+@pytest.fixture(params=["deployment", "host", "user"])
+def guest(world, guests, request):
+    yield guests(request.param)
+    world.repair()

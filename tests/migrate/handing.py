@@ -12,15 +12,13 @@ class Handing:
 
     # ---- what is known ----
 
-    def handovers(self):
-        """Oldest first."""
-        found = self.world.json("operator", "handover", "list", self.id)["items"]
-        return sorted(found, key=lambda h: h["number"])
-
     def handover(self):
         """The newest; {} where there was none."""
-        found = self.handovers()
-        return found[-1] if found else {}
+        done = self.world.ctl("operator", "--json", "handover", "show", self.id, check=False)
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        assert "no hand-over" in done.stderr, done.stderr
+        return {}
 
     def number(self):
         return self.handover().get("number", 0)
@@ -62,10 +60,22 @@ class Handing:
         found = self.world.json("auditor", "audit", "list", "--instance", self.id, "--limit", "0")
         return found["items"]
 
+    def told(self):
+        """The verbs, reasons and hosts of its audit trail, oldest first."""
+        return [(r["verb"], r["reason"]) for r in sorted(self.audit(), key=lambda r: r["seq"])]
+
+    def is_well(self):
+        """It ticks where it is placed, and no hand-over is open."""
+        try:
+            return (self.ticking(5) == {self.placed()[0]} == self.running_on()
+                    and self.handover().get("state") in (None, *ENDED))
+        except AssertionError:
+            return False
+
     # ---- people ----
 
     def prepare(self, target, mode="plain", check=True, profile="operator"):
-        return self.world.ctl(profile, "handover", "prepare", self.id, "--to",
+        return self.world.ctl(profile, "handover", "prepare", self.id,
                               getattr(target, "name", target), "--mode", mode, check=check)
 
     def abort(self, check=True, profile="operator"):

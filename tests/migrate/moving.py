@@ -9,6 +9,7 @@
 The guest prints `tick COUNT nv VALUE pcr VALUE` five times a second, to a file that
 libvirt writes on each host: who ticks is told by whose file grows.
 """
+import configparser
 import os
 import re
 import shutil
@@ -136,8 +137,35 @@ class World(bed.Broker):
     def other(self, one):
         return self.b if one is self.a else self.a
 
-    def guest(self, policy, place="h1", permit=None):
-        return Guest(self, policy, place, permit)
+    def guest(self, policy, **how):
+        return Guest(self, policy, **how)
+
+    def token(self, name, role, *options):
+        """One more person, and a profile of that name."""
+        if (self.folder / f"{name}.token").exists():
+            return
+        words = ["token", "create", "--state", self.folder / "broker", "--subject", name,
+                 "--project", "default", "--role", role, *options]
+        bed.run(bed.BROKERD, *words, "--out", self.folder / f"{name}.token", env=self.env)
+        path = self.folder / "config/vtpmctl/config"
+        profiles = configparser.ConfigParser()
+        profiles.read(path)
+        profiles[name] = dict(profiles["operator"], token_file=self.folder / f"{name}.token")
+        with open(path, "w") as config:
+            profiles.write(config)
+
+    def enroll_elsewhere(self, name):
+        """A host of that name, which has no agent."""
+        one = bed.Compute(self, Elsewhere(self.wire), name)
+        if not (self.folder / name).exists():
+            one.enroll("--address", "10.99.0.9")
+
+
+class Elsewhere(bed.Machine):
+    """The third machine, as the place of a host."""
+
+    def __init__(self, site_wire):
+        self.words = site_wire.network
 
 
 def uri(one, port=16509):
@@ -146,6 +174,8 @@ def uri(one, port=16509):
 
 class Ticking:
     """A domain with a kernel, a TPM and a serial line; needs world, id, name, tpm_element()."""
+
+    known_twice = frozenset()
 
     def define(self, one):
         path = one.host.folder / f"{self.name}.xml"
@@ -178,7 +208,10 @@ class Ticking:
         def made(one):
             found = LINE.findall(self.log(one).read_bytes()) if self.log(one).exists() else []
             return {(pcr, int(count)) for count, _, pcr in found}
-        return sorted(made(self.world.a) & made(self.world.b))
+        return sorted((made(self.world.a) & made(self.world.b)) - self.known_twice)
+
+    def forget_what_ran_twice(self):
+        self.known_twice |= set(self.ran_twice())
 
     def where(self):
         """The host on which it ticks, alone, and the other one."""
@@ -203,6 +236,10 @@ class Ticking:
         """The names of the hosts whose libvirt says that it runs there."""
         return {one.name for one in self.world.hosts if self.name in one.host.running()}
 
+    def running_now(self):
+        """The names of the hosts whose libvirt says that it runs there and is not paused."""
+        return {one.name for one in self.world.hosts if self.state(one).startswith("running")}
+
     def became(self, one, state):
         bed.until(lambda: self.state(one) == state,
                   f"{self.name} is {state} on {one.name}, not {self.state(one)}")
@@ -218,7 +255,13 @@ class Ticking:
     # ---- moving ----
 
     def words(self, how, source, target, *options, port=16509, flags=FLAGS):
-        """Of virsh migrate, as that is run: on the source, or direct by a client elsewhere."""
+        """
+        Of virsh migrate, as that is run: on the source, or direct by a client elsewhere; or of
+        vtpm-client migrate, on the source.
+        """
+        if how == "strict":
+            return source.host.words(bed.CLIENT, "migrate", *options, self.name, target.name,
+                                     uri(target, port))
         words = ["migrate", *flags, *options]
         if how == "direct":
             return self.world.wire.network("virsh", "-q", "-c", uri(source), *words, self.name,
@@ -251,6 +294,9 @@ class Ticking:
         now = self.last(target)
         assert (now.nv, now.pcr) == (before.nv, before.pcr) and now.count > before.count
         return now
+
+    def tpm_state(self, one):
+        return one.host.disk / f"var/lib/libvirt/swtpm/{self.id}/tpm2/tpm2-00.permall"
 
     def kill_qemu(self, one):
         pid = (one.host.disk / f"run/libvirt/qemu/{self.name}.pid").read_text()
@@ -297,10 +343,12 @@ class Bare(Ticking):
 class Guest(Ticking, handing.Handing):
     """An instance of the broker's, placed and defined on one of the hosts."""
 
-    def __init__(self, world, policy, place="h1", permit=None):
+    def __init__(self, world, policy, place="h1", permit=None, create=()):
+        """create: more words of vtpmctl instance create."""
         self.world, self.policy, self.id = world, policy, bed.new_id()
         self.name = f"{policy}-{self.id[:8]}"
-        world.ctl("owner", "instance", "create", self.name, "--id", self.id, "--image", policy)
+        world.ctl("owner", "instance", "create", self.name, "--id", self.id, "--image", policy,
+                  *create)
         self.secret = self.show()["secret"]["id"]
         world.ctl("operator", "instance", "place", self.id, place)
         if permit or (permit is None and policy != "deployment"):

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest that is off moves with its TPM's state; one whose host has died is evacuated."""
+import shutil
+
+import pytest
+
+import moving
+import world as bed
+
+
+@pytest.fixture(params=["host", "deployment", "user"])
+def off(world, request):
+    """A guest that has run on h1, and is off."""
+    guest = world.guest(request.param)
+    try:
+        guest.nv = guest.start().nv
+        world.a.host.virsh("destroy", guest.name)
+        world.a.no_reports_wait()
+        yield guest
+    finally:
+        world.repair()
+        guest.end()
+
+
+def cold(guest, source, target, *options, check=True):
+    return bed.run(*source.host.words(bed.CLIENT, "migrate", "--cold", *options, guest.name,
+                                      target.name, moving.uri(target)),
+                   env=guest.world.env, check=check)
+
+
+def test_a_guest_that_is_off_moves(world, off):
+    source, target = world.a, world.b
+    if off.policy == "user":
+        assert "grant" in cold(off, source, target, check=False).stderr
+        assert off.tpm_state(source).exists() and not off.tpm_state(target).exists()
+        off.grant(*world.hosts, purpose="cold-migrate")
+    cold(off, source, target)
+    assert off.handover()["state"] == "committed" and off.placed() == (target.name, 2)
+    assert off.tpm_state(source).exists(), "nobody has proven that it runs there"
+    assert source.host.virsh("start", off.name, check=False).returncode != 0
+    if off.policy == "user":
+        off.permit()
+    assert off.start(target).nv == off.nv
+    assert off.settled("closed")["ran_there"]
+    assert off.keys(source) == ([], [], [])
+    assert len(off.keys(target).copies) == (1 if off.policy == "host" else 0)
+
+
+def test_back_before_it_ran_anywhere(world, off):
+    """What the first host kept is not wiped: nobody has run it since."""
+    if off.policy == "user":
+        off.grant(*world.hosts, purpose="cold-migrate")
+    cold(off, world.a, world.b)
+    cold(off, world.b, world.a)
+    assert off.placed() == ("h1", 3)
+    if off.policy == "user":
+        off.permit()
+    assert off.start(world.a).nv == off.nv
+
+
+def test_a_running_guest_does_not_move_cold(world, off):
+    if off.policy != "deployment":
+        off.permit()
+    off.start(world.a)
+    before = off.last(world.a)
+    assert cold(off, world.a, world.b, check=False).returncode != 0
+    off.arrived(world.a, before)
+    assert off.placed() == ("h1", 1) and not off.tpm_state(world.b).exists()
+
+
+def test_evacuation(world, off):
+    """The host is off and fenced; somebody has its disk, and brings the state along."""
+    if off.policy != "deployment":
+        off.permit()
+    off.start(world.a)
+    world.a.no_reports_wait()
+    world.shut_down(world.a)
+    try:
+        said = world.ctl("operator", "instance", "place", off.id, "h2", check=False)
+        assert said.returncode != 0
+        world.ctl("host-admin", "host", "fence", "h1")
+        world.ctl("operator", "instance", "place", off.id, "h2", "--host-is-off")
+        state = off.tpm_state(world.b).parent
+        state.parent.mkdir(mode=0o711)
+        shutil.copytree(off.tpm_state(world.a).parent, state)
+        for path in (state, *state.iterdir()):
+            shutil.chown(path, "tss", "tss")
+        off.define(world.b)
+        if off.policy != "deployment":
+            assert "permit" in world.b.host.virsh("start", off.name, check=False).stderr
+            off.permit()
+        assert off.start(world.b).nv == off.nv
+    finally:
+        world.boot(world.a)
+        world.ctl("host-admin", "host", "unfence", "h1")
+        world.a.start_agent()
+    bed.until(lambda: not off.keys(world.a).copies, "the old host erases its copy")
+    assert off.ticking() == {"h2"}
