@@ -63,7 +63,7 @@ def test_the_trail_tells_who_moved_it(guest):
     verbs = [r["verb"] for r in found][-5:]
     for verb in ("handover.prepare", "handover.offer", "handover.claim", "handover.say"):
         assert verb in verbs, json.dumps(found, indent=1)
-    assert all(r["verdict"] == "allow" for r in found[-5:])
+    assert all(r["verdict"] == "allowed" for r in found[-5:])
     assert guest.number() == number + 1
 
 
