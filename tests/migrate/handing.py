@@ -60,10 +60,6 @@ class Handing:
         found = self.world.json("auditor", "audit", "list", "--instance", self.id, "--limit", "0")
         return found["items"]
 
-    def told(self):
-        """The verbs, reasons and hosts of its audit trail, oldest first."""
-        return [(r["verb"], r["reason"]) for r in sorted(self.audit(), key=lambda r: r["seq"])]
-
     def is_well(self):
         """It ticks where it is placed, and no hand-over is open."""
         try:
