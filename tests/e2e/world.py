@@ -330,7 +330,7 @@ class Guest:
 
     def __init__(self, world, policy, place=True, permit=False, secret=None):
         self.world, self.host, self.id = world, world.host, new_id()
-        self.name = f"g-{self.id[:8]}"
+        self.name, self.policy = f"g-{self.id[:8]}", policy
         world.ctl("owner", "instance", "create", self.name, "--id", self.id, "--image", policy)
         if place:
             world.ctl("operator", "instance", "place", self.id, "h1")
