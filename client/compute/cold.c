@@ -139,6 +139,8 @@ static bool store(struct agent *a, const struct incoming *in, struct err *e)
 			      &relayed, &state, e) ||
 	    !check_header(&m, &relayed.header, e))
 		return false;
+	if (strcmp(relayed.from.key_hash, m.peer_hash) != 0)
+		return err_set(e, ERR_BAD_SEALED, "another host has sealed the state");
 	step_reached("storing");
 	return tpm_state_dir(&a->config->tpm_states, &in->instance, &dir, e) &&
 	       tpm_state_write(dir.text, TPM_STATE_USER,

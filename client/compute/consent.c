@@ -196,7 +196,8 @@ static bool mark(struct consent *c, int64_t number, struct err *e)
 		text_copy(m->mode, sizeof(m->mode),
 			  q->mode[0] != '\0' ? q->mode : "plain") &&
 		text_copy(m->security, sizeof(m->security), q->security) &&
-		text_copy(m->peer, sizeof(m->peer), q->destination_name))
+		text_copy(m->peer, sizeof(m->peer), q->destination_name) &&
+		text_copy(m->peer_hash, sizeof(m->peer_hash), q->destination))
 		       ? move_save(agent_state_dir(c->agent), m, e)
 		       : err_set(e, ERR_INTERNAL, "a field of the record does not fit");
 }

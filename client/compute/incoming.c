@@ -179,7 +179,8 @@ static bool fill_record(struct arrival *t, const struct handover *h, struct err 
 		text_copy(m->phase, sizeof(m->phase), MOVE_KEYED) &&
 		text_copy(m->mode, sizeof(m->mode), h->mode) &&
 		text_copy(m->security, sizeof(m->security), h->security) &&
-		text_copy(m->peer, sizeof(m->peer), h->source_name)) ||
+		text_copy(m->peer, sizeof(m->peer), h->source_name) &&
+		text_copy(m->peer_hash, sizeof(m->peer_hash), h->source)) ||
 	       err_set(e, ERR_INTERNAL, "a field of the record does not fit");
 }
 
@@ -281,7 +282,9 @@ static bool open_sealed(struct arrival *t, struct secret **ret, struct err *e)
 		return err_set(e, ERR_BAD_SEALED,
 			       "the wrong party has sealed the secret");
 	if (t->claim.relayed) {
-		ok = relay_open(&by, jwe, &relayed, &value, e);
+		ok = relay_open(&by, jwe, &relayed, &value, e) &&
+		     (strcmp(relayed.from.key_hash, t->move.peer_hash) == 0 ||
+		      err_set(e, ERR_BAD_SEALED, "another host has sealed the secret"));
 		h = relayed.header;
 	} else {
 		ok = open_jwe(a->id->sealing, jwe, &h, &value, e);

@@ -23,6 +23,7 @@ static const struct json_field fields[] = {
 	{ "epoch", FIELD_INTEGER, AT(epoch), 0, INT64_MAX, true },
 	{ "security", FIELD_TEXT, AT(security), 0, 15, true },
 	{ "peer", FIELD_TEXT, AT(peer), 0, 63, true },
+	{ "peer_hash", FIELD_TEXT, AT(peer_hash), 0, PKI_HASH_HEX - 1, true },
 	{ "was_paused", FIELD_BOOLEAN, AT(was_paused), 0, 0, true },
 	{ "held", FIELD_BOOLEAN, AT(held), 0, 0, true },
 	{ "incoming", FIELD_BOOLEAN, AT(incoming), 0, 0, true },
@@ -123,6 +124,7 @@ static void write_record(const struct move *m, struct buf *ret)
 	json_put_integer(&w, "epoch", m->epoch);
 	json_put_text(&w, "security", m->security);
 	json_put_text(&w, "peer", m->peer);
+	json_put_text(&w, "peer_hash", m->peer_hash);
 	json_put_boolean(&w, "was_paused", m->was_paused);
 	json_put_boolean(&w, "held", m->held);
 	json_put_boolean(&w, "incoming", m->incoming);

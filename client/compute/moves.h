@@ -46,10 +46,11 @@ struct move {
 	int64_t version;
 	int64_t epoch; /* of the placement that commits with it */
 	char security[16];
-	char peer[64];   /* the other host's name */
-	bool was_paused; /* source: before the migration */
-	bool held;       /* this agent has suspended the guest */
-	bool incoming;   /* destination: found before anything of it had run */
+	char peer[64];                /* the other host's name */
+	char peer_hash[PKI_HASH_HEX]; /* and its fingerprint */
+	bool was_paused;              /* source: before the migration */
+	bool held;                    /* this agent has suspended the guest */
+	bool incoming; /* destination: found before anything of it had run */
 	/* The TPM state's file: at the destination before it came, at the source once it left. */
 	char state[TPM_STATE_ID_TEXT];
 };
