@@ -224,7 +224,7 @@ def test_who_may_resolve(broker):
     m = Move(broker).reach("aborting")
     for who in ("owner", "member", "orchestrator", "host_admin", "auditor", "h1", "h2"):
         refused(resolve(m, "h1", getattr(broker, who)), "forbidden")
-    near = broker.person("ned", "operator", projects="p1", hosts="h1")
+    near = broker.person("nele", "operator", projects="p1", hosts="h1")
     refused(resolve(m, "h1", near), "forbidden")
     refused(resolve(m, "h3"), "bad_value", "runs_on")
     other = broker.person("nick", "operator", projects="p2", hosts="*")
