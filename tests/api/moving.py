@@ -26,6 +26,8 @@ class Move:
         r = self.a.release(self.id, attempt=self.start, lease=True)
         assert r.status_code == 200, r.text
         self.a.report("started", self.id, self.start)
+        if mode == "cold":
+            self.a.report("stopped", self.id, self.start)
         self.attempt = new_id()
         self.n = 1
 
@@ -80,7 +82,13 @@ class Move:
         return (who or self.a).post(self.url("offer"), body)
 
     def offer(self):
-        r = self.ask().try_offer()
+        cold = {}
+        if self.mode == "cold":
+            r = self.a.put(self.url("parts/0"), data=b"sealed",
+                           headers={"Content-Type": "application/octet-stream"})
+            assert r.status_code == 204, r.text
+            cold = {"parts": 1}
+        r = self.ask().try_offer(**cold)
         assert r.status_code == 200 and r.json()["state"] == "offered", r.text
         return self
 
@@ -111,9 +119,24 @@ class Move:
     def state(self):
         return self.b.operator.get(self.url()).json()["state"]
 
+    def commit(self):
+        who, word = {"plain": (self.to, "running"), "strict": (self.a, "gone"),
+                     "cold": (self.to, "stored")}[self.mode]
+        self.say(who, word, "committed")
+        return self
+
     def committed(self):
-        self.claimed()
-        self.say(*((self.to, "running") if self.mode == "plain" else (self.a, "gone")), "committed")
+        return self.claimed().commit()
+
+    def ran_there(self):
+        """Its destination shows that the guest ran there."""
+        if self.mode != "cold":
+            self.say(self.to, "running", "committed")
+            return self
+        attempt = new_id()
+        r = self.to.release(self.id, attempt=attempt)
+        assert r.status_code == 200, r.text
+        self.to.report("started", self.id, attempt)
         return self
 
     def reach(self, state):
@@ -132,10 +155,9 @@ class Move:
         if state == "aborting":
             assert self.try_abort(self.b.owner).json()["state"] == "aborting"
         if at >= 4:
-            self.say(*((self.to, "running") if self.mode == "plain" else (self.a, "gone")),
-                     "committed")
+            self.commit()
         if at >= 5:
-            self.say(self.to, "running", "committed")
+            self.ran_there()
             self.say(self.a, "wiped", "closed")
         return self
 

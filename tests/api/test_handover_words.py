@@ -32,7 +32,7 @@ def is_alarm(state, word):
     return state == "aborted" and word in ("running", "gone")
 
 
-@pytest.mark.parametrize("mode", LIVE)
+@pytest.mark.parametrize("mode", LIVE + ("cold",))
 @pytest.mark.parametrize("state", STATES)
 def test_every_word_in_every_state(broker, mode, state):
     """As the table says; the words leave all else as it is."""
@@ -63,7 +63,7 @@ def test_every_word_in_every_state(broker, mode, state):
         assert (m.show()["handover"] is None) == (then not in STATES[:4])
 
 
-@pytest.mark.parametrize("mode", LIVE)
+@pytest.mark.parametrize("mode", LIVE + ("cold",))
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("who", ("owner", "operator", "orchestrator", "h1", "h2"))
 def test_every_abort(broker, mode, state, who):
