@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A move and the owner's word, a move and a host that drains: what each lets through, and when."""
-import uuid
-
 import pytest
 from bed import Host, new_id, refused
-from moving import Move
+from walk import Walk
 from test_release import race, started
 
 
@@ -31,25 +29,20 @@ def prepare(b, i, mode="plain", destination="h2"):
     return b.operator.post(f"/v1/instances/{i}/handovers", {"destination": destination, "mode": mode})
 
 
-def claim(move):
-    return move.destination.post(f"{move.path}/claim", {
-        "attempt": move.attempt, "nonce": uuid.uuid4().hex, "secret": move.secret})
-
-
 # ---- under user a move takes the owner's word ----
 
 def test_user_guest_moves_under_a_grant(broker):
     i = running(broker)
     refused(prepare(broker, i), "permit_missing")
     g = grant(broker, i)
-    move = Move(broker, i).prepare().ask().offer()
+    move = Walk(broker, i).prepare().offer()
     assert shown(broker, i, g)["uses_left"] == 1
-    reply = move.claim()
+    reply = move.try_claim().json()
     assert broker.h2.open(reply["jwe"])[1] == broker.owner.get(f"/v1/instances/{i}/secret").content
     said = shown(broker, i, g)
     assert (said["state"], said["used_by"]) == ("used", move.attempt)
-    assert claim(move).status_code == 200 and shown(broker, i, g)["uses_left"] == 0
-    assert move.say(broker.h2, "running")["state"] == "committed"
+    assert move.try_claim().status_code == 200 and shown(broker, i, g)["uses_left"] == 0
+    move.say(broker.h2, "running", "committed")
     refused(broker.h1.release(i), "not_found")
     refused(broker.h2.release(i), "permit_foreign")
 
@@ -73,48 +66,48 @@ def test_permit_does_not_move_it(broker):
 def test_grant_taken_back_stops_the_claim(broker):
     i = running(broker)
     g = grant(broker, i, uses=0)
-    move = Move(broker, i).prepare().ask().offer()
+    move = Walk(broker, i).prepare().offer()
     assert broker.owner.delete(f"/v1/instances/{i}/grants/{g}").status_code == 204
-    refused(claim(move), "permit_missing")
-    assert move.shown()["state"] == "offered"
+    refused(move.try_claim(), "permit_missing")
+    assert move.state() == "offered"
     broker.owner.permit(i)
     assert broker.h1.release(i).status_code == 200
-    assert move.shown()["state"] == "aborted"
+    assert move.state() == "aborted"
 
 
 def test_grant_taken_back_after_the_claim_stops_its_repeat(broker):
     i = running(broker)
     g = grant(broker, i, uses=0)
-    move = Move(broker, i).prepare().ask().offer()
+    move = Walk(broker, i).prepare().offer()
     move.claim()
     assert broker.owner.delete(f"/v1/instances/{i}/grants/{g}").status_code == 204
-    refused(claim(move), "permit_missing")
-    assert move.say(broker.h2, "running")["state"] == "committed"
+    refused(move.try_claim(), "permit_missing")
+    move.say(broker.h2, "running", "committed")
 
 
 def test_standing_grant_moves_it_to_and_fro(broker):
     i = running(broker)
     g = grant(broker, i, hosts=["h1", "h2"], uses=0)
-    move = Move(broker, i).prepare().ask().offer()
+    move = Walk(broker, i).prepare().offer()
     move.claim()
-    move.say(broker.h2, "running")
-    back = Move(broker, i)
-    back.source, back.destination = broker.h2, broker.h1
-    back.prepare().ask().offer()
-    assert back.claim()["epoch"] == 3
-    assert back.say(broker.h1, "running")["state"] == "committed"
+    move.say(broker.h2, "running", "committed")
+    back = Walk(broker, i)
+    back.a, back.to = broker.h2, broker.h1
+    back.prepare(destination="h1").offer()
+    assert back.try_claim().json()["epoch"] == 3
+    back.say(broker.h1, "running", "committed")
     assert shown(broker, i, g)["state"] == "in_force"
 
 
 def test_move_that_was_called_off_has_burnt_its_use_if_it_was_claimed(broker):
     i = running(broker)
     g = grant(broker, i)
-    move = Move(broker, i).prepare().ask().offer()
-    broker.operator.post(f"{move.path}/abort")
+    move = Walk(broker, i).prepare().offer()
+    broker.operator.post(f"{move.url()}/abort")
     assert shown(broker, i, g)["uses_left"] == 1
-    move = Move(broker, i).prepare().ask().offer()
+    move = Walk(broker, i).prepare().offer()
     move.claim()
-    assert move.say(broker.h1, "never_left")["state"] == "aborted"
+    move.say(broker.h1, "never_left", "aborted")
     assert shown(broker, i, g)["uses_left"] == 0
     refused(prepare(broker, i), "permit_used")
 
@@ -123,23 +116,23 @@ def test_claims_and_a_delete_at_once(broker):
     for _ in range(8):
         i = running(broker)
         g = grant(broker, i)
-        move = Move(broker, i).prepare().ask().offer()
+        move = Walk(broker, i).prepare().offer()
         path = f"/v1/instances/{i}/grants/{g}"
-        got, deleted = race([lambda: claim(move), lambda: broker.owner.delete(path)])
+        got, deleted = race([lambda: move.try_claim(), lambda: broker.owner.delete(path)])
         assert deleted.status_code == 204
         said = shown(broker, i, g)
         if got.status_code == 200:
-            assert said["state"] == "used" and move.shown()["state"] == "claimed"
+            assert said["state"] == "used" and move.state() == "claimed"
         else:
             refused(got, "permit_missing")
-            assert said["uses_left"] == 1 and move.shown()["state"] == "offered"
+            assert said["uses_left"] == 1 and move.state() == "offered"
 
 
 def test_claims_of_one_attempt_at_once_burn_one_use(broker):
     i = running(broker)
     g = grant(broker, i)
-    move = Move(broker, i).prepare().ask().offer()
-    got = race([lambda: claim(move) for _ in range(6)])
+    move = Walk(broker, i).prepare().offer()
+    got = race([lambda: move.try_claim() for _ in range(6)])
     codes = {r.json().get("code", "claimed") for r in got}
     assert "claimed" in codes and codes <= {"claimed", "conflict"}
     assert shown(broker, i, g)["uses_left"] == 0
@@ -155,9 +148,9 @@ def test_guests_leave_a_draining_host(own_broker):
     b = own_broker
     i = running(b, "deployment")
     drain(b, "h1")
-    move = Move(b, i).prepare().ask().offer()
+    move = Walk(b, i).prepare().offer()
     move.claim()
-    assert move.say(b.h2, "running")["state"] == "committed"
+    move.say(b.h2, "running", "committed")
     assert b.auditor.get("/v1/hosts/h1/instances").json()["items"] == []
     assert b.owner.get(f"/v1/instances/{i}").json()["placement"]["host"] == "h2"
 
@@ -180,20 +173,20 @@ def test_no_guest_comes_to_a_draining_host(own_broker):
 def test_drain_stops_a_move_that_has_not_its_key(own_broker):
     b = own_broker
     i = running(b, "deployment")
-    move = Move(b, i).prepare().ask().offer()
+    move = Walk(b, i).prepare().offer()
     drain(b, "h2")
-    refused(claim(move), "host_draining")
-    assert move.shown()["state"] == "offered"
-    assert b.operator.post(f"{move.path}/abort").json()["state"] == "aborted"
+    refused(move.try_claim(), "host_draining")
+    assert move.state() == "offered"
+    assert b.operator.post(f"{move.url()}/abort").json()["state"] == "aborted"
 
 
 def test_drain_after_the_claim_lets_the_move_end(own_broker):
     b = own_broker
     i = running(b, "deployment")
-    move = Move(b, i).prepare().ask().offer()
+    move = Walk(b, i).prepare().offer()
     move.claim()
     drain(b, "h2")
-    assert move.say(b.h2, "running")["state"] == "committed"
+    move.say(b.h2, "running", "committed")
     attempt = new_id()
     assert b.h2.release(i, attempt=attempt).status_code == 200
 
@@ -202,16 +195,16 @@ def test_claim_and_drain_at_once(own_broker):
     b = own_broker
     for _ in range(5):
         i = running(b, "deployment")
-        move = Move(b, i).prepare().ask().offer()
-        got, _ = race([lambda move=move: claim(move), lambda: drain(b, "h2")])
-        state = move.shown()["state"]
+        move = Walk(b, i).prepare().offer()
+        got, _ = race([lambda move=move: move.try_claim(), lambda: drain(b, "h2")])
+        state = move.state()
         if got.status_code == 200:
             assert state == "claimed"
-            move.say(b.h2, "erased")
+            move.say(b.h2, "erased", "aborted")
         else:
             refused(got, "host_draining")
             assert state == "offered"
-            b.operator.post(f"{move.path}/abort")
+            b.operator.post(f"{move.url()}/abort")
         drain(b, "h2", "undrain")
 
 
@@ -223,6 +216,6 @@ def test_host_of_a_grant_that_enrolled_anew_takes_no_guest(own_broker):
     b.h2 = Host(b, "h2").enroll()
     refused(prepare(b, i), "permit_foreign")
     grant(b, i, uses=0)
-    move = Move(b, i).prepare().ask().offer()
+    move = Walk(b, i).prepare().offer()
     move.claim()
-    assert move.say(b.h2, "running")["state"] == "committed"
+    move.say(b.h2, "running", "committed")
