@@ -113,7 +113,8 @@ static bool look_at_job(struct consent *c, struct libvirt_look *ret, struct err 
 	if (ret->doing == LIBVIRT_NOT_HERE)
 		return err_set(e, ERR_MIGRATION_OFFLINE,
 			       "the guest does not run on the source, and an offline "
-			       "migration does not carry the TPM's state");
+			       "migration does not carry the TPM's state; vtpm-client "
+			       "migrate --cold does");
 	if (ret->job != LIBVIRT_OUTGOING)
 		return refuse(e, "the source sees no migration of this guest");
 	return true;

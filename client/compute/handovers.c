@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { POLL_S = 3 };
+enum { POLL_S = 3, AWAIT_MARGIN_MS = 500 };
 
 static bool misunderstood(struct err *e)
 {
@@ -220,6 +220,17 @@ bool broker_ask_source(struct broker *b, const struct asking *a,
 	       take_state(tree, ret, e);
 }
 
+/* Over before the call's own time is: else it would seem that the broker does not answer, where it
+ * is the source. */
+static int wait_of(const struct asking *a)
+{
+	int seconds = (a->total_ms - AWAIT_MARGIN_MS) / 1000;
+
+	if (seconds < 0)
+		return 0;
+	return seconds < POLL_S ? seconds : POLL_S;
+}
+
 bool broker_await_source(struct broker *b, const struct asking *a,
 			 struct inquiry_state *ret, bool *ret_answered, struct err *e)
 {
@@ -230,7 +241,7 @@ bool broker_await_source(struct broker *b, const struct asking *a,
 
 	*ret_answered = false;
 	return (text_format(rest, sizeof(rest), "ask?attempt=%s&wait=%d", a->attempt.text,
-			    POLL_S) ||
+			    wait_of(a)) ||
 		err_set(e, ERR_INTERNAL, "the path does not fit")) &&
 	       set_path(&c, &a->instance, rest, e) &&
 	       broker_call_json(b, &c, &tree, ret_answered, e) &&

@@ -108,10 +108,11 @@ static bool take_answer(struct arrival *t, struct err *e)
 static bool ask_source(struct arrival *t, struct err *e)
 {
 	struct broker *b = t->agent->broker;
-	bool answered = false, asked = false, ok;
+	bool answered = false, asked = false, polled, ok;
 
 	do {
 		err_clear(e);
+		polled = asked;
 		t->asking.total_ms = hold_left_ms(t->until_us);
 		ok = asked ? broker_await_source(b, &t->asking, &t->said, &answered, e)
 			   : broker_ask_source(b, &t->asking, &t->said, &answered, e);
@@ -123,7 +124,7 @@ static bool ask_source(struct arrival *t, struct err *e)
 		/* A broker that was restarted from a backup has lost the ask. */
 		if (!ok && answered && !asked)
 			return false;
-	} while (ok ? hold_left_ms(t->until_us) > PAUSE_MS : pause_a_moment(t));
+	} while ((ok && !polled) || pause_a_moment(t));
 	t->in->unanswered = !ok && !answered;
 	return ok && take_answer(t, e);
 }
