@@ -28,9 +28,7 @@ static void add_uses(struct table *t, const struct json *j)
 	int64_t uses = 0, left = 0;
 	char text[48];
 
-	if (!json_get_integer(j, "uses", &uses))
-		table_add(t, NULL);
-	else if (uses == 0)
+	if (json_get_integer(j, "uses", &uses) && uses == 0)
 		table_add(t, "standing");
 	else if (json_get_integer(j, "uses_left", &left) &&
 		 text_format(text, sizeof text, "%lld of %lld left", (long long)left,

@@ -87,10 +87,10 @@ def test_two_guests_cross(world, guests):
         one.move("p2p", source, target)
         one.settled("closed")
     (source, target), epochs = one.where(), (one.placed()[1], other.placed()[1])
-    befores = one.last(source), other.last(target)
+    earlier = one.last(source), other.last(target)
     with one.moves("p2p", source, target) as end, other.moves("p2p", target, source) as end_other:
         said, said_other = end(), end_other()
     # libvirtd is then connected to one other host only, both ways.
     assert (said.returncode, said_other.returncode) == (0, 0), said.stderr + said_other.stderr
-    has_moved(one, source, target, befores[0], epochs[0])
-    has_moved(other, target, source, befores[1], epochs[1])
+    has_moved(one, source, target, earlier[0], epochs[0])
+    has_moved(other, target, source, earlier[1], epochs[1])

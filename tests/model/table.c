@@ -72,13 +72,16 @@ static struct rule rule_of(enum handover_mode mode, enum handover_state state,
 	return r;
 }
 
-static void print_rule(const struct rule *r, enum handover_state state, enum handover_word word)
+static void print_rule(const struct rule *r, enum handover_state state,
+		       enum handover_word word)
 {
 	unsigned at = (unsigned)state * HANDOVER_WORD_COUNT + (unsigned)word;
 
-	printf("\tnext[%u] = %d;", at, r->moves ? (int)r->next : (int)HANDOVER_STATE_COUNT);
+	printf("\tnext[%u] = %d;", at,
+	       r->moves ? (int)r->next : (int)HANDOVER_STATE_COUNT);
 	if (r->moves && (r->must | r->must_not) != 0)
-		printf(" must[%u] = %u; must_not[%u] = %u;", at, r->must, at, r->must_not);
+		printf(" must[%u] = %u; must_not[%u] = %u;", at, r->must, at,
+		       r->must_not);
 	printf(" /* %s, %s */\n", handover_state_name(state), handover_word_name(word));
 }
 
@@ -101,14 +104,16 @@ int main(void)
 {
 	int number = 0;
 
-	printf("/* Printed by tests/model/table.c from policy/handover; not to be edited. */\n");
+	printf("/* Printed by tests/model/table.c from policy/handover; not to be "
+	       "edited. */\n");
 	HANDOVER_STATES(NUMBER)
 	printf("#define NOWHERE %d\n", number);
 	number = 0;
 	HANDOVER_MODES(NUMBER)
 	number = 0;
 	HANDOVER_WORDS(NUMBER)
-	printf("#define WORDS %d\n#define CELLS %d\n", number, HANDOVER_STATE_COUNT * number);
+	printf("#define WORDS %d\n#define CELLS %d\n", number,
+	       HANDOVER_STATE_COUNT * number);
 	printf("hidden byte next[CELLS], must[CELLS], must_not[CELLS];\n");
 	for (unsigned m = 0; m < HANDOVER_MODE_COUNT; m++)
 		print_mode((enum handover_mode)m);
