@@ -114,8 +114,8 @@ static bool hear(struct stream *s, struct err *e)
 
 	bool ok = s->knows ? news_await(b, &s->news, e) : news_all(b, &s->news, e);
 
-	if (ok)
-		s->knows = !s->news.reset;
+	/* Whoever answers next may know less than the one before: a database put back. */
+	s->knows = ok && !s->news.reset;
 	return ok;
 }
 
