@@ -85,7 +85,9 @@ class Wire(bed.Machine):
             self.set_port(node, "isolated", "on" if of_it and len(self.cuts) == 1 else "off")
 
     def set_port(self, node, what, value):
-        bed.run(*self.network("bridge", "link", "set", "dev", f"to-{node}", what, value))
+        """A port takes its state once the kernel has seen the cable's other end."""
+        words = self.network("bridge", "link", "set", "dev", f"to-{node}", what, value)
+        bed.until(lambda: bed.run(*words, check=False).returncode == 0, f"{node}: {what} {value}")
 
     def hears(self, machine, node):
         """Whether a machine can ask a node anything."""
