@@ -48,7 +48,9 @@ bool call_is_serving(struct call *c, struct err *e)
 			       "this agent was started without libvirt");
 	if (libvirt_is_up(a->libvirt))
 		return true;
-	marks_put(a->vetoed, &c->ask.instance, "", ticks(a));
+	/* Since the boot it may stand there already as one that ran before. */
+	if (!marks_get(a->vetoed, &c->ask.instance, NULL, NULL))
+		marks_put(a->vetoed, &c->ask.instance, "", ticks(a));
 	return err_set(
 		e, ERR_STARTING_UP,
 		"libvirtd or the agent is starting up; a guest with autostart is started "

@@ -123,8 +123,9 @@ def boots(world, agent_first):
         world.start_agent()
 
 
-@pytest.mark.parametrize("purpose", ["reboot", "autostart"])
-def test_a_granted_user_guest_comes_back_after_a_boot(world, purpose):
+@pytest.mark.parametrize("purpose, agent_first", [("reboot", False), ("reboot", True),
+                                                  ("autostart", True)])
+def test_a_granted_user_guest_comes_back_after_a_boot(world, purpose, agent_first):
     """It ran when the host went down, or has only the flag."""
     guest, other = running(world, "user"), running(world, "user")
     for one in (guest, other):
@@ -135,7 +136,7 @@ def test_a_granted_user_guest_comes_back_after_a_boot(world, purpose):
     grant(world, guest, purpose)
     grant(world, other, "resume")
     world.no_reports_wait()
-    boots(world, agent_first=purpose == "autostart")
+    boots(world, agent_first)
     bed.until(lambda: guest.name in world.host.running(), "the agent starts it")
     assert other.name not in world.host.running()
     found = world.json("auditor", "audit", "list", "--instance", guest.id, "--limit", "100")
