@@ -51,6 +51,14 @@ def test_an_operator_prepares_a_strict_move_for_virsh(guest):
     has_moved(guest, source, target, before, epoch)
 
 
+@pytest.mark.parametrize("form", ["--direct", "--tunnelled"])
+def test_a_strict_move_in_another_form(guest, form):
+    source, target = guest.where()
+    before, epoch = guest.last(source), guest.placed()[1]
+    guest.move("strict", source, target, form)
+    assert has_moved(guest, source, target, before, epoch)["mode"] == "strict"
+
+
 def test_the_trail_tells_who_moved_it(guest):
     source, target = guest.where()
     before, epoch, seen = guest.last(source), guest.placed()[1], len(guest.audit())

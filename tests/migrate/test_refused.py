@@ -241,3 +241,13 @@ def test_a_destination_whose_agent_is_away(costs):
     assert costs.guest.move("p2p", costs.source, costs.target, check=False).returncode != 0
     costs.target.start_agent()
     costs.nothing()
+
+
+def test_a_broker_that_is_away(world, costs):
+    world.kill_broker()
+    said = costs.guest.move("p2p", costs.source, costs.target, check=False)
+    # Where it was never before, nobody can say whose it is, and libvirt has no secret for it.
+    assert said.returncode != 0
+    assert "vtpm-brokerd" in said.stderr or "Secret not found" in said.stderr
+    world.start_broker()
+    costs.nothing()
