@@ -137,12 +137,20 @@ static enum course destination_keyed(struct move *m, const struct sight *s)
 
 enum course course_destination(struct move *m, const struct sight *s)
 {
+	const bool here = s->look.doing != LIBVIRT_NOT_HERE;
+
 	if (move_is(m, MOVE_DESTINATION, MOVE_KEYED))
 		return destination_keyed(m, s);
+	/* An emulator that libvirt had still to start. */
+	if (here && move_is(m, MOVE_DESTINATION, MOVE_ERASED))
+		enter(m, MOVE_DEAD);
+	if (here && move_is(m, MOVE_DESTINATION, MOVE_DEAD))
+		return COURSE_DESTROY;
+	/* Whoever resumes it by hand might run it twice. */
+	if (is_mode(m, "strict") && is_running(&s->look))
+		return suspend(m);
 	if (!move_is(m, MOVE_DESTINATION, MOVE_DEAD))
 		return COURSE_SAY;
-	if (s->look.doing != LIBVIRT_NOT_HERE)
-		return COURSE_DESTROY;
 	return has_run(m, s) ? say_running(m) : say_erased_or_unsure(m, s);
 }
 

@@ -74,18 +74,15 @@ struct libvirt_look {
 	enum libvirt_doing doing;
 	enum libvirt_job job;
 	int64_t job_us; /* when an outgoing job began, wall clock; it tells jobs apart */
+	int64_t run;    /* libvirt's number of this run of the guest; none: below 0 */
 	char name[256]; /* of the domain */
 };
 MUST_CHECK bool libvirt_look(struct libvirt *l, const struct uuid *instance,
 			     struct libvirt_look *ret, struct err *e);
-MUST_CHECK bool libvirt_suspend(struct libvirt *l, const struct uuid *instance,
-				struct err *e);
-MUST_CHECK bool libvirt_resume(struct libvirt *l, const struct uuid *instance,
-			       struct err *e);
-MUST_CHECK bool libvirt_destroy(struct libvirt *l, const struct uuid *instance,
-				struct err *e); /* absent or off is fine */
-MUST_CHECK bool libvirt_abort_job(struct libvirt *l, const struct uuid *instance,
-				  struct err *e);
+/* Only that run of the guest which was seen: one that was started since is ERR_CONFLICT. */
+enum libvirt_act { LIBVIRT_SUSPEND, LIBVIRT_RESUME, LIBVIRT_DESTROY, LIBVIRT_ABORT_JOB };
+MUST_CHECK bool libvirt_act(struct libvirt *l, const struct uuid *instance, int64_t run,
+			    enum libvirt_act act, struct err *e);
 /* Each guest that has libvirt's autostart flag and is off. */
 MUST_CHECK bool libvirt_each_autostart(struct libvirt *l,
 				       void (*each)(void *ctx,

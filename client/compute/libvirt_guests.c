@@ -137,6 +137,13 @@ static bool look_at_job(virDomainPtr d, struct libvirt_look *ret, struct err *e)
 	return true;
 }
 
+static int64_t run_of(virDomainPtr d)
+{
+	unsigned id = virDomainGetID(d);
+
+	return id == (unsigned)-1 ? -1 : (int64_t)id;
+}
+
 static bool look_at(virDomainPtr d, struct libvirt_look *ret, struct err *e)
 {
 	int active = virDomainIsActive(d);
@@ -144,6 +151,7 @@ static bool look_at(virDomainPtr d, struct libvirt_look *ret, struct err *e)
 
 	if (!text_copy(ret->name, sizeof(ret->name), virDomainGetName(d)))
 		ret->name[0] = '\0';
+	ret->run = run_of(d);
 	if (active == 0)
 		return true;
 	if (active < 0 || virDomainGetState(d, &state, &reason, 0) != 0)
@@ -158,65 +166,48 @@ bool libvirt_look(struct libvirt *l, const struct uuid *instance,
 	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	CLEANUP(libvirt_domain_drop) virDomainPtr d = NULL;
 
-	*ret = (struct libvirt_look){ .doing = LIBVIRT_NOT_HERE };
+	*ret = (struct libvirt_look){ .doing = LIBVIRT_NOT_HERE, .run = -1 };
 	return libvirt_connect(l, &c, e) && find_domain(c, instance, &d, e) &&
 	       (d == NULL || look_at(d, ret, e));
 }
 
-/* Calls `act` on the guest; an absent one is as `absent` says. */
-static bool with_domain(struct libvirt *l, const struct uuid *instance, bool absent,
-			bool (*act)(virDomainPtr d, struct err *e), struct err *e)
+static int do_act(virDomainPtr d, enum libvirt_act act)
+{
+	switch (act) {
+	case LIBVIRT_SUSPEND:
+		return virDomainSuspend(d);
+	case LIBVIRT_RESUME:
+		return virDomainResume(d);
+	case LIBVIRT_DESTROY:
+		return virDomainDestroy(d);
+	case LIBVIRT_ABORT_JOB:
+		return virDomainAbortJob(d);
+	}
+	return -1;
+}
+
+static const char *failure_of(enum libvirt_act act)
+{
+	static const char *const texts[] = {
+		[LIBVIRT_SUSPEND] = "cannot suspend the guest",
+		[LIBVIRT_RESUME] = "cannot resume the guest",
+		[LIBVIRT_DESTROY] = "cannot destroy the guest",
+		[LIBVIRT_ABORT_JOB] = "cannot abort the job",
+	};
+
+	return texts[act];
+}
+
+/* The look-up itself waits while libvirtd holds the guest for a hook of its next start. */
+bool libvirt_act(struct libvirt *l, const struct uuid *instance, int64_t run,
+		 enum libvirt_act act, struct err *e)
 {
 	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	CLEANUP(libvirt_domain_drop) virDomainPtr d = NULL;
 
 	if (!libvirt_connect(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
-	if (d == NULL)
-		return absent || err_set(e, ERR_NOT_FOUND, "no such guest here");
-	return act(d, e);
-}
-
-static bool act_suspend(virDomainPtr d, struct err *e)
-{
-	return virDomainSuspend(d) == 0 || libvirt_failed(e, "cannot suspend the guest");
-}
-
-static bool act_resume(virDomainPtr d, struct err *e)
-{
-	return virDomainResume(d) == 0 || libvirt_failed(e, "cannot resume the guest");
-}
-
-static bool act_destroy(virDomainPtr d, struct err *e)
-{
-	int active = virDomainIsActive(d);
-
-	return active == 0 || (active > 0 && virDomainDestroy(d) == 0) ||
-	       virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ||
-	       libvirt_failed(e, "cannot destroy the guest");
-}
-
-static bool act_abort(virDomainPtr d, struct err *e)
-{
-	return virDomainAbortJob(d) == 0 || libvirt_failed(e, "cannot abort the job");
-}
-
-bool libvirt_suspend(struct libvirt *l, const struct uuid *instance, struct err *e)
-{
-	return with_domain(l, instance, false, act_suspend, e);
-}
-
-bool libvirt_resume(struct libvirt *l, const struct uuid *instance, struct err *e)
-{
-	return with_domain(l, instance, false, act_resume, e);
-}
-
-bool libvirt_destroy(struct libvirt *l, const struct uuid *instance, struct err *e)
-{
-	return with_domain(l, instance, true, act_destroy, e);
-}
-
-bool libvirt_abort_job(struct libvirt *l, const struct uuid *instance, struct err *e)
-{
-	return with_domain(l, instance, true, act_abort, e);
+	if (d == NULL || run_of(d) != run)
+		return err_set(e, ERR_CONFLICT, "the guest has ended meanwhile");
+	return do_act(d, act) == 0 || libvirt_failed(e, failure_of(act));
 }

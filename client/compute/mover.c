@@ -69,6 +69,8 @@ static bool look(struct leg *l, struct err *e)
 	l->sight.calls_over = are_calls_over(l);
 	if (is_cold(l))
 		return true;
+	/* After a restart of this agent: what comes between this look and the next is told. */
+	watch_resume(a->watch, id);
 	if (!libvirt_look(a->libvirt, id, &l->sight.look, e) ||
 	    !libvirt_settle(a->libvirt, e))
 		return false;
@@ -156,11 +158,25 @@ static bool say(struct leg *l, struct err *e)
 	return true;
 }
 
+/* A start here has ended the hand-over for this host, and what runs now is that start's. */
+static bool is_still_on_record(const struct leg *l, struct err *e)
+{
+	struct move now;
+
+	return move_load(dir_of(l), &l->move.instance, &now, e) &&
+	       (move_same(&now, &l->move) ||
+		err_set(e, ERR_CONFLICT, "the record changed meanwhile"));
+}
+
+static bool act_on_guest(struct leg *l, enum libvirt_act what, struct err *e)
+{
+	/* In this order: a run that begins after the record was read has another number. */
+	return is_still_on_record(l, e) && libvirt_act(l->agent->libvirt, &l->move.instance,
+						       l->sight.look.run, what, e);
+}
+
 static bool act(struct leg *l, enum course what, struct err *e)
 {
-	struct agent *a = l->agent;
-	const struct uuid *id = &l->move.instance;
-
 	switch (what) {
 	case COURSE_WAIT:
 	case COURSE_DONE:
@@ -170,13 +186,13 @@ static bool act(struct leg *l, enum course what, struct err *e)
 	case COURSE_ASK_ABORT:
 		return l->sight.aborting || call_off(l, e);
 	case COURSE_SUSPEND:
-		return libvirt_suspend(a->libvirt, id, e);
+		return act_on_guest(l, LIBVIRT_SUSPEND, e);
 	case COURSE_RESUME:
-		return libvirt_resume(a->libvirt, id, e);
+		return act_on_guest(l, LIBVIRT_RESUME, e);
 	case COURSE_DESTROY:
-		return libvirt_destroy(a->libvirt, id, e);
+		return act_on_guest(l, LIBVIRT_DESTROY, e);
 	case COURSE_ABORT_JOB:
-		return libvirt_abort_job(a->libvirt, id, e);
+		return act_on_guest(l, LIBVIRT_ABORT_JOB, e);
 	}
 	return true;
 }
@@ -222,6 +238,21 @@ static bool say_that_it_runs(struct leg *l, struct err *e)
 	return broker_say(l->agent->broker, &word, &l->broker, &answered, e);
 }
 
+/* Nothing is wiped below a guest that is here. Looked at without the turn: libvirtd may hold it for
+ * a hook that waits for the turn. A start meanwhile changes the record, and then nothing is wiped. */
+static bool close_it(struct leg *l, struct err *e)
+{
+	struct agent *a = l->agent;
+	enum libvirt_guest now = LIBVIRT_ABSENT;
+
+	if (l->broker.may_wipe && a->libvirt != NULL &&
+	    !libvirt_find(a->libvirt, &l->move.instance, &now, e))
+		return false;
+	if (now != LIBVIRT_ABSENT && now != LIBVIRT_OFF)
+		l->broker.may_wipe = false;
+	return mover_close(a, &l->move, &l->broker, e);
+}
+
 /* The broker has decided: first what is left of the guest, then what is on disk. */
 static bool end(struct leg *l, struct err *e)
 {
@@ -239,7 +270,7 @@ static bool end(struct leg *l, struct err *e)
 		return act_and_log(l, rest, e);
 	}
 	step_reached("ending");
-	return say_that_it_runs(l, e) && mover_close(l->agent, &l->move, &l->broker, e);
+	return say_that_it_runs(l, e) && close_it(l, e);
 }
 
 static enum course decide(struct leg *l)
@@ -263,8 +294,7 @@ static bool take_on(struct leg *l, struct err *e)
 	if (!ask_broker(l, e) || !look(l, e))
 		return false;
 	if (owes(l))
-		return l->broker.state[0] == '\0' ||
-		       mover_close(l->agent, &l->move, &l->broker, e);
+		return l->broker.state[0] == '\0' || close_it(l, e);
 	if (has_ended(l))
 		return end(l, e);
 	next = decide(l);

@@ -61,18 +61,6 @@ static bool source_keeps(struct closing *c, struct err *e)
 	return forget(c, e);
 }
 
-static bool is_off(struct closing *c, struct err *e)
-{
-	enum libvirt_guest now = LIBVIRT_ABSENT;
-
-	if (c->agent->libvirt == NULL)
-		return true;
-	if (!libvirt_find(c->agent->libvirt, &c->move.instance, &now, e))
-		return false;
-	return now == LIBVIRT_ABSENT || now == LIBVIRT_OFF ||
-	       err_set(e, ERR_STATE_BUSY, "the guest runs here again");
-}
-
 /* What is left behind is known from here on: whatever is put there later is not it. */
 static bool owe(struct closing *c, struct err *e)
 {
@@ -82,6 +70,7 @@ static bool owe(struct closing *c, struct err *e)
 	if (!state_dir(c, &dir, e) || !tpm_state_look(dir.text, &left, e))
 		return false;
 	tpm_state_id_text(&left, c->move.state);
+	watch_end(c->agent->watch, &c->move.instance);
 	return (text_copy(c->move.phase, sizeof(c->move.phase), MOVE_OWES) ||
 		err_set(e, ERR_INTERNAL, "phase")) &&
 	       move_save(dir_of(c), &c->move, e);
@@ -112,8 +101,7 @@ static bool pay(struct closing *c, struct err *e)
 	struct handover now;
 	bool answered;
 
-	if (!is_off(c, e) ||
-	    !broker_handover(b, &m->instance, m->number, &now, &answered, e))
+	if (!broker_handover(b, &m->instance, m->number, &now, &answered, e))
 		return false;
 	if (!now.may_wipe)
 		return true;
@@ -123,10 +111,9 @@ static bool pay(struct closing *c, struct err *e)
 /* The copy at once; the TPM's state only once the guest is known to have run elsewhere. */
 static bool source_lets_go(struct closing *c, struct err *e)
 {
-	if (!release_report_stopped(c->agent, &c->guest, e) ||
-	    !release_erase_copy(c->agent, &c->guest, e))
-		return false;
-	if (!move_is(&c->move, MOVE_SOURCE, MOVE_OWES) && !owe(c, e))
+	if (!move_is(&c->move, MOVE_SOURCE, MOVE_OWES) &&
+	    (!release_report_stopped(c->agent, &c->guest, e) ||
+	     !release_erase_copy(c->agent, &c->guest, e) || !owe(c, e)))
 		return false;
 	if (handover_is(c->h, "closed"))
 		return forget(c, e);
@@ -208,6 +195,9 @@ static bool destination_wins(struct closing *c, struct err *e)
 		return false;
 	if (!guest_save(dir_of(c), g, e))
 		return false;
+	/* A list of placements that was made before is not to take it for gone. */
+	marks_put(c->agent->asked, &c->move.instance, "",
+		  clock_monotonic_us(c->agent->clock));
 	log_event(c->agent->log, LOG_LEVEL_INFO, "arrived", "instance",
 		  c->move.instance.text, "from", c->move.peer, NULL);
 	return forget(c, e);

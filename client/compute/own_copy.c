@@ -72,18 +72,29 @@ bool own_copy_is_free(struct agent *a, const struct uuid *instance, struct err *
 		       (long long)m.marked);
 }
 
-bool own_copy_unblock(struct agent *a, const struct uuid *instance, int64_t number,
+/* Nobody gets a release while one is claimed. */
+static bool is_over(const struct move *m, const struct own_copy_release *r)
+{
+	return move_is(m, MOVE_SOURCE, NULL) ||
+	       (move_is(m, MOVE_DESTINATION, NULL) && r->epoch > m->epoch);
+}
+
+bool own_copy_unblock(const char *state_dir, const struct own_copy_release *r,
 		      struct err *e)
 {
 	struct move m;
+	bool over;
 
-	if (!move_load(agent_state_dir(a), instance, &m, e))
+	if (!move_load(state_dir, &r->instance, &m, e))
 		return false;
-	if (m.ended >= number && m.marked == 0)
+	over = is_over(&m, r);
+	if (!over && m.ended >= r->number && m.marked == 0)
 		return true;
-	if (m.marked <= number)
-		m.marked = 0;
-	if (m.ended < number)
-		m.ended = number;
-	return move_save(agent_state_dir(a), &m, e);
+	if (over)
+		move_end(&m);
+	m.marked = 0;
+	if (m.ended < r->number)
+		m.ended = r->number;
+	return move_save(state_dir, &m, e) &&
+	       (!over || move_drop_jwe(state_dir, &r->instance, e));
 }

@@ -343,6 +343,8 @@ static bool take_facts(struct attempt *t, struct err *e)
 
 static bool take_answer(struct attempt *t, struct secret **ret, struct err *e)
 {
+	const struct own_copy_release fresh = { t->guest->instance, t->reply.number,
+						t->reply.epoch };
 	OWNED(secret) value = NULL;
 	bool opened;
 
@@ -354,7 +356,7 @@ static bool take_answer(struct attempt *t, struct secret **ret, struct err *e)
 	if (!opened && t->reply.use_copy)
 		erase_copy(t);
 	if (!opened || !take_facts(t, e) ||
-	    !own_copy_unblock(t->agent, &t->guest->instance, t->reply.number, e))
+	    !own_copy_unblock(agent_state_dir(t->agent), &fresh, e))
 		return false;
 	keep_copy(t);
 	*ret = secret_move(&value);

@@ -51,16 +51,28 @@ static struct watched *find_free(struct watch *w)
 	return NULL;
 }
 
-void watch_begin(struct watch *w, const struct uuid *instance)
+/* A full table is as if this guest had never been watched. */
+static void put(struct watch *w, const struct uuid *instance, bool anew)
 {
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&w->lock);
 	struct watched *to = find(w, instance);
 
+	if (to != NULL && !anew)
+		return;
 	if (to == NULL)
 		to = find_free(w);
-	/* A full table is as if this guest had never been watched. */
 	if (to != NULL)
-		*to = (struct watched){ *instance, { .unbroken = true } };
+		*to = (struct watched){ *instance, { .unbroken = anew } };
+}
+
+void watch_begin(struct watch *w, const struct uuid *instance)
+{
+	put(w, instance, true);
+}
+
+void watch_resume(struct watch *w, const struct uuid *instance)
+{
+	put(w, instance, false);
 }
 
 void watch_event(struct watch *w, const struct uuid *instance, enum libvirt_event what)

@@ -27,6 +27,8 @@ struct watch_seen {
 MUST_CHECK bool watch_new(struct watch **ret, struct err *e);
 void watch_free(struct watch *w);
 void watch_begin(struct watch *w, const struct uuid *instance);
+/* As of now, where it is not watched: what came before is lacking. */
+void watch_resume(struct watch *w, const struct uuid *instance);
 void watch_event(struct watch *w, const struct uuid *instance, enum libvirt_event what);
 void watch_break(struct watch *w);
 void watch_get(struct watch *w, const struct uuid *instance, struct watch_seen *ret);

@@ -71,6 +71,12 @@ static const struct {
 	  MOVE_SOURCE, "plain", MOVE_KEEP, { SEES(PAUSED, NO_JOB), .seen = { WATCHED } },
 	  COURSE_SAY, MOVE_KEEP, false },
 
+	{ "one that arrived paused and is resumed by hand is suspended again",
+	  MOVE_DESTINATION, "strict", MOVE_CANNOT_SAY, { SEES(RUNS_AGAIN, NO_JOB) },
+	  COURSE_SUSPEND, MOVE_CANNOT_SAY, false },
+	{ "an emulator that comes late, after the number was given up, is destroyed first",
+	  MOVE_DESTINATION, "plain", MOVE_ERASED, { SEES(SETS_OUT, INCOMING), .seen = { WATCHED } },
+	  COURSE_DESTROY, MOVE_DEAD, false },
 	{ "an arrival is waited for",
 	  MOVE_DESTINATION, "plain", MOVE_KEYED, { SEES(SETS_OUT, INCOMING), .seen = { WATCHED } },
 	  COURSE_WAIT, MOVE_KEYED, false },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/job_xml.h"
 #include "client/compute/moves.h"
+#include "client/compute/own_copy.h"
 #include "client/compute/watch.h"
 #include "tests/unit/check.h"
 #include "tests/unit/state_dir.h"
@@ -55,6 +56,66 @@ static void test_records(const char *dir)
 	check("and is no longer walked", move_each(dir, count, &n, &e) && n == 0);
 }
 
+/* A departure or an arrival on record, with a sealed secret beside it. */
+static void keep(const char *dir, const char *side, const char *phase, int64_t ended)
+{
+	struct move m = { .instance = id, .ended = ended, .number = 7, .epoch = 5 };
+	struct buf jwe = { 0 };
+	struct err e = { 0 };
+
+	m.marked = strcmp(side, MOVE_SOURCE) == 0 ? 7 : 0;
+	buf_add(&jwe, "x");
+	if (!text_copy(m.side, sizeof(m.side), side) ||
+	    !text_copy(m.phase, sizeof(m.phase), phase) || !move_save(dir, &m, &e) ||
+	    !move_keep_jwe(dir, &id, &jwe, &e))
+		check("the record is made", false);
+	buf_done(&jwe);
+}
+
+static bool is_left(const char *dir, const char *side, int64_t marked, int64_t ended)
+{
+	struct buf jwe = { 0 };
+	struct move m;
+	struct err e = { 0 };
+	bool found = false;
+	bool ok = move_load(dir, &id, &m, &e) && strcmp(m.side, side) == 0 &&
+		  m.marked == marked && m.ended == ended &&
+		  move_take_jwe(dir, &id, &jwe, &found, &e) && found == (side[0] != '\0');
+
+	buf_done(&jwe);
+	return ok;
+}
+
+static bool releases(const char *dir, int64_t number, int64_t epoch)
+{
+	const struct own_copy_release r = { id, number, epoch };
+	struct err e = { 0 };
+
+	return own_copy_unblock(dir, &r, &e);
+}
+
+static void test_release(const char *dir)
+{
+	keep(dir, MOVE_SOURCE, MOVE_OWES, 0);
+	check("a guest that was placed back and starts here owes nothing of its departure",
+	      releases(dir, 7, 6) && is_left(dir, "", 0, 7));
+	keep(dir, MOVE_SOURCE, MOVE_GONE, 0);
+	check("nor is anything done about one that was not settled yet",
+	      releases(dir, 7, 6) && is_left(dir, "", 0, 7));
+	keep(dir, MOVE_SOURCE, MOVE_CONSENTED, 0);
+	check("a start before the key was taken has called it off",
+	      releases(dir, 7, 4) && is_left(dir, "", 0, 7));
+	keep(dir, MOVE_SOURCE, MOVE_KEEP, 0);
+	check("a broker that has lost the number lifts the mark all the same",
+	      releases(dir, 2, 6) && is_left(dir, "", 0, 7));
+	keep(dir, MOVE_DESTINATION, MOVE_COMMITTED, 0);
+	check("an arrival that brought this placement is still to be settled",
+	      releases(dir, 7, 5) && is_left(dir, MOVE_DESTINATION, 0, 7));
+	keep(dir, MOVE_DESTINATION, MOVE_CANNOT_SAY, 7);
+	check("one of an earlier placement is over",
+	      releases(dir, 7, 6) && is_left(dir, "", 0, 7));
+}
+
 static void test_damage(const char *dir)
 {
 	struct path path;
@@ -100,6 +161,15 @@ static void test_watch(void)
 	watch_end(w, &id);
 	watch_get(w, &id, &s);
 	check("and ends with nothing", !s.unbroken);
+	watch_resume(w, &id);
+	watch_event(w, &id, LIBVIRT_RESUMED_MIGRATED);
+	watch_get(w, &id, &s);
+	check("what comes after a restart is seen, but not taken for all",
+	      !s.unbroken && s.resumed_migrated);
+	watch_begin(w, &id);
+	watch_resume(w, &id);
+	watch_get(w, &id, &s);
+	check("a watch that never broke stays so", s.unbroken);
 }
 
 static void test_full_watch(void)
@@ -161,6 +231,7 @@ int main(void)
 	check("a directory of its own", path_set(&moves, &e, "%s/moves", dir.path) &&
 						file_make_dir(moves.text, 0700, &e));
 	test_records(dir.path);
+	test_release(dir.path);
 	test_damage(dir.path);
 	test_watch();
 	test_full_watch();
