@@ -10,11 +10,28 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, IDLE_MS = 30000, TURN_MS = 500, HOOK_S = 12, COLD_S = 90 };
+enum {
+	TICK_MS = 1000,
+	IDLE_MS = 30000,
+	TURN_MS = 500,
+	HOOK_S = 12,
+	COLD_S = 90,
+	TELL_S = 60
+};
+
+/* What holds for all of them. */
+struct rounds {
+	struct agent *agent; /* borrowed */
+	bool silent,
+		was_silent; /* the broker did not answer in this round, in the last */
+	enum err_kind told; /* the last trouble in the log, and when */
+	int64_t told_us;
+};
 
 /* One hand-over being taken on. */
 struct leg {
-	struct agent *agent; /* borrowed */
+	struct agent *agent;   /* borrowed */
+	struct rounds *rounds; /* borrowed */
 	struct move move;
 	struct sight sight;
 	struct handover broker; /* as last seen; state "" when it was not seen */
@@ -78,15 +95,24 @@ static bool look(struct leg *l, struct err *e)
 	return true;
 }
 
+static bool is_heard(const struct leg *l, struct err *e)
+{
+	return !l->rounds->silent ||
+	       err_set(e, ERR_DEADLINE, "the broker does not answer");
+}
+
 static bool ask_broker(struct leg *l, struct err *e)
 {
-	bool answered;
+	bool answered = false;
 
+	l->broker = (struct handover){ .state = "" };
+	if (!is_heard(l, e))
+		return false;
 	if (!broker_handover(l->agent->broker, &l->move.instance, l->move.number,
 			     &l->broker, &answered, e)) {
 		l->broker = (struct handover){ .state = "" };
-		/* Without the broker the guest is still looked after. */
-		return !answered;
+		l->rounds->silent = !answered;
+		return false;
 	}
 	l->sight.aborting =
 		handover_is(&l->broker, "aborting") || handover_is(&l->broker, "aborted");
@@ -133,11 +159,38 @@ static bool call_off(struct leg *l, struct err *e)
 {
 	bool answered;
 
-	return broker_abort(l->agent->broker, &l->move.instance, l->move.number,
-			    &l->broker, &answered, e);
+	return is_heard(l, e) && broker_abort(l->agent->broker, &l->move.instance,
+					      l->move.number, &l->broker, &answered, e);
 }
 
-static bool say(struct leg *l, struct err *e)
+/* It stands until somebody else has a word: nothing comes of saying it again. */
+static bool has_been_said(const struct leg *l)
+{
+	const char *said =
+		is_source(l) ? l->broker.source_said : l->broker.destination_said;
+
+	return handover_is(&l->broker, "aborting") && strcmp(said, l->move.phase) == 0;
+}
+
+/* The key that libvirtd holds is taken back before anything is called erased: an emulator that is
+ * still to come has none. *ret_gone: nor has one come meanwhile. */
+static bool take_key_back(struct leg *l, bool *ret_gone, struct err *e)
+{
+	bool was = false;
+
+	*ret_gone = true;
+	if (is_cold(l) || !move_is(&l->move, MOVE_DESTINATION, MOVE_ERASED))
+		return true;
+	if (!libvirt_undefine(l->agent->libvirt, &l->move.secret, &l->move.instance, &was,
+			      e))
+		return false;
+	if (was && !look(l, e))
+		return false;
+	*ret_gone = l->sight.look.doing == LIBVIRT_NOT_HERE;
+	return true;
+}
+
+static bool say_word(struct leg *l, struct err *e)
 {
 	struct say word = { l->move.instance, l->move.number, l->move.phase };
 	char was[16];
@@ -158,6 +211,17 @@ static bool say(struct leg *l, struct err *e)
 	return true;
 }
 
+static bool say(struct leg *l, struct err *e)
+{
+	bool gone;
+
+	if (has_been_said(l))
+		return true;
+	if (!is_heard(l, e) || !take_key_back(l, &gone, e))
+		return false;
+	return !gone || say_word(l, e);
+}
+
 /* A start here has ended the hand-over for this host, and what runs now is that start's. */
 static bool is_still_on_record(const struct leg *l, struct err *e)
 {
@@ -171,8 +235,9 @@ static bool is_still_on_record(const struct leg *l, struct err *e)
 static bool act_on_guest(struct leg *l, enum libvirt_act what, struct err *e)
 {
 	/* In this order: a run that begins after the record was read has another number. */
-	return is_still_on_record(l, e) && libvirt_act(l->agent->libvirt, &l->move.instance,
-						       l->sight.look.run, what, e);
+	return is_still_on_record(l, e) &&
+	       libvirt_act(l->agent->libvirt, &l->move.instance, l->sight.look.run, what,
+			   e);
 }
 
 static bool act(struct leg *l, enum course what, struct err *e)
@@ -211,7 +276,7 @@ static const char *name_of(enum course what)
 
 static bool act_and_log(struct leg *l, enum course what, struct err *e)
 {
-	if (what != COURSE_WAIT && what != COURSE_SAY)
+	if (what != COURSE_WAIT && what != COURSE_SAY && what != COURSE_DONE)
 		log_event(l->agent->log, LOG_LEVEL_INFO, name_of(what), "instance",
 			  l->move.instance.text, "side", l->move.side, "phase",
 			  l->move.phase, NULL);
@@ -236,6 +301,23 @@ static bool say_that_it_runs(struct leg *l, struct err *e)
 	if (is_source(l) || !has_committed(l) || is_cold(l) || !runs(&l->sight.look))
 		return true;
 	return broker_say(l->agent->broker, &word, &l->broker, &answered, e);
+}
+
+/* Looked at each second or so, and told once a minute. */
+static void note_trouble(const struct leg *l, const struct err *e)
+{
+	struct rounds *r = l->rounds;
+	int64_t now_us = clock_monotonic_us(l->agent->clock);
+
+	if (e->kind == ERR_STARTING_UP || e->kind == ERR_CONFLICT ||
+	    e->kind == ERR_DEADLINE ||
+	    (e->kind == r->told && now_us - r->told_us < TELL_S * US_PER_S))
+		return;
+	r->told = e->kind;
+	r->told_us = now_us;
+	log_event(l->agent->log, LOG_LEVEL_WARN, "a hand-over waits", "instance",
+		  l->move.instance.text, "code", err_info(e->kind)->code, "detail",
+		  e->detail, "cause", e->trail, NULL);
 }
 
 /* Nothing is wiped below a guest that is here. Looked at without the turn: libvirtd may hold it for
@@ -265,10 +347,13 @@ static bool end(struct leg *l, struct err *e)
 		rest = course_end(&l->move, &l->sight.look, has_committed(l));
 	if (rest == COURSE_WAIT)
 		return true;
-	if (rest != COURSE_DONE) {
+	if (!act_and_log(l, rest, e))
+		return false;
+	if (rest == COURSE_DESTROY)
 		agent_move(l->agent); /* and then look again */
-		return act_and_log(l, rest, e);
-	}
+	/* Resumed once: what pauses it again is not the hand-over. */
+	if (rest == COURSE_DESTROY || (rest == COURSE_RESUME && !is_source(l)))
+		return true;
 	step_reached("ending");
 	return say_that_it_runs(l, e) && close_it(l, e);
 }
@@ -286,12 +371,37 @@ static bool owes(const struct leg *l)
 	return move_is(&l->move, MOVE_SOURCE, MOVE_OWES);
 }
 
+/* Asking takes its time where nobody answers: the guest does not run on meanwhile. */
+static bool hold_still(struct leg *l, struct err *e)
+{
+	struct leg ahead = *l;
+
+	if (!l->rounds->was_silent || owes(l))
+		return true;
+	if (!look(&ahead, e))
+		return false;
+	if (decide(&ahead) != COURSE_SUSPEND)
+		return true;
+	if (!save_if_unchanged(&ahead, &l->move, e) ||
+	    !act_and_log(&ahead, COURSE_SUSPEND, e))
+		return false;
+	*l = ahead;
+	return true;
+}
+
 static bool take_on(struct leg *l, struct err *e)
 {
-	struct move was = l->move;
+	struct err unseen = { 0 };
 	enum course next;
+	struct move was;
 
-	if (!ask_broker(l, e) || !look(l, e))
+	if (!hold_still(l, e))
+		return false;
+	was = l->move;
+	/* Without the broker, or refused by it, the guest is still looked after. */
+	if (!ask_broker(l, &unseen))
+		note_trouble(l, &unseen);
+	if (!look(l, e))
 		return false;
 	if (owes(l))
 		return l->broker.state[0] == '\0' || close_it(l, e);
@@ -314,34 +424,27 @@ static void add_move(void *ctx, const struct uuid *instance)
 	(void)ids_add(ctx, instance);
 }
 
-static void log_trouble(struct agent *a, const struct uuid *id, const struct err *e)
-{
-	if (e->kind == ERR_STARTING_UP || e->kind == ERR_CONFLICT ||
-	    e->kind == ERR_DEADLINE)
-		return;
-	log_event(a->log, LOG_LEVEL_WARN, "a hand-over waits", "instance", id->text,
-		  "code", err_info(e->kind)->code, "detail", e->detail, "cause", e->trail,
-		  NULL);
-}
-
 /* True when something is left that may not wait long. */
-static bool take_all_on(struct agent *a)
+static bool take_all_on(struct rounds *r)
 {
+	struct agent *a = r->agent;
 	CLEANUP(ids_done) struct ids moves = { 0 };
 	struct err damaged = { 0 };
 	bool busy = false;
 
+	r->was_silent = r->silent;
+	r->silent = false;
 	if (!move_each(agent_state_dir(a), add_move, &moves, &damaged))
 		log_err(a->log, LOG_LEVEL_ERROR, "a record is damaged", &damaged);
 	for (size_t i = 0; i < moves.n && !a->stopping; i++) {
-		struct leg l = { .agent = a };
+		struct leg l = { .agent = a, .rounds = r };
 		struct err e = { 0 };
 
 		if (!move_load(agent_state_dir(a), &moves.at[i], &l.move, &e) ||
 		    l.move.side[0] == '\0')
 			continue;
 		if (!take_on(&l, &e))
-			log_trouble(a, &moves.at[i], &e);
+			note_trouble(&l, &e);
 		busy |= !owes(&l);
 	}
 	return busy;
@@ -359,8 +462,9 @@ static void rest(struct agent *a, int ms)
 void *mover_run(void *agent)
 {
 	struct agent *a = agent;
+	struct rounds r = { .agent = a };
 
 	while (!a->stopping)
-		rest(a, take_all_on(a) ? TICK_MS : IDLE_MS);
+		rest(a, take_all_on(&r) ? TICK_MS : IDLE_MS);
 	return NULL;
 }

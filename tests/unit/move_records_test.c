@@ -97,7 +97,8 @@ static bool releases(const char *dir, int64_t number, int64_t epoch)
 static void test_release(const char *dir)
 {
 	keep(dir, MOVE_SOURCE, MOVE_OWES, 0);
-	check("a guest that was placed back and starts here owes nothing of its departure",
+	check("a guest that was placed back and starts here owes nothing of its "
+	      "departure",
 	      releases(dir, 7, 6) && is_left(dir, "", 0, 7));
 	keep(dir, MOVE_SOURCE, MOVE_GONE, 0);
 	check("nor is anything done about one that was not settled yet",
