@@ -31,10 +31,14 @@ STEPS = [("prepared", "source", EARLY), ("marked", "source", EARLY), ("sealed", 
          ("answer", "destination", VICTIMS), ("said", "source", LATE),
          ("said", "destination", LATE), ("ending", "source", LATE),
          ("ending", "destination", LATE), ("wiping", "source", LATE)]
+# In a strict move the source's word commits, and the destination has none to say.
 CASES = [(mode, step, side, victim) for mode in ("plain", "strict")
-         for step, side, victims in STEPS for victim in victims]
+         for step, side, victims in STEPS for victim in victims
+         if (mode, step, side) != ("strict", "said", "destination")]
+# Whose word comes first is as it happens; it is this one's while the other is held.
+HELD_ALONG = {("said", "source"): "seen-destination", ("said", "destination"): "seen-source"}
 # Of each step one victim, another than of the step before, in both modes by turns.
-CHOICE = [(("plain", "strict")[n % 2], step, side, victims[(n + n // 5) % len(victims)])
+CHOICE = [(("strict", "plain")[n % 2], step, side, victims[(n + n // 5) % len(victims)])
           for n, (step, side, victims) in enumerate(STEPS)]
 RAN = []
 
@@ -70,14 +74,19 @@ class Crash:
             self.world.kill_broker()
 
     def run(self, step, side, victim):
-        at = (self.source if side == "source" else self.target).steps
+        here, there = ((self.source, self.target) if side == "source"
+                       else (self.target, self.source))
+        at, along = here.steps, HELD_ALONG.get((step, side)) if self.mode == "plain" else None
         options = ["--suspend"] if self.mode == "strict" else []
         if self.mode == "strict":
             self.guest.prepare(self.target, mode="strict")
+        if along:
+            there.steps.hold(along)
         with at.held(step), self.guest.moves("p2p", self.source, self.target, *options,
                                              port=moving.RELAY_PORT) as end:
             at.reached(step, 10)
             self.kill(victim)
+            there.steps.let_go()
             if victim in (AGENTS[0], "broker"):
                 self.world.repair()  # else the others wait for it as long as they may
             at.let_go(step)
@@ -85,6 +94,11 @@ class Crash:
         self.world.repair()
 
     # ---- what became of it ----
+
+    def waits_for_a_start(self, h):
+        """It is the destination's, where nothing of it has run: the source keeps what it has."""
+        return (h.get("state") == "committed" and not h["ran_there"]
+                and not self.guest.running_on())
 
     def is_stuck(self, h):
         """It waits for somebody to say which host is off: nobody else can know."""
@@ -94,14 +108,14 @@ class Crash:
         """Until it has ended, by an operator's word where one is needed."""
         def over():
             h = self.guest.handover()
-            return h if h.get("state") in ("closed", "aborted", None) or self.is_stuck(h) else None
+            ended = h.get("state") in ("closed", "aborted", None)
+            return h if ended or self.is_stuck(h) or self.waits_for_a_start(h) else None
         try:
             h = bed.until(over, "it ends", 25)
         except AssertionError as why:
             raise AssertionError(f"{why} {self.guest.handover()}\n{self.world.tails()}") from None
         if self.is_stuck(h) and not self.goes_on():
             self.decide(self.guest.handover())
-        return self.guest.settled("closed", "aborted")
 
     def goes_on(self):
         """Whether the other host has a word that ends it, in a moment."""
@@ -134,7 +148,8 @@ class Crash:
         else:
             bed.until(lambda: guest.ticking() == {home.name}, "it runs where it is placed")
             assert guest.last(home)[1:] == self.before[1:]
-        guest.settled()
+        if guest.handover():
+            guest.settled("closed", "aborted")
         assert guest.keys(other) == ([], [], []), other.name
         assert guest.keys(home).secrets == [] and len(guest.keys(home).copies) == 1
 
