@@ -25,7 +25,7 @@ def off(world, request):
 def cold(guest, source, target, *options, check=True):
     return bed.run(*source.host.words(bed.CLIENT, "migrate", "--cold", *options, guest.name,
                                       target.name, moving.uri(target)),
-                   env=guest.world.env, check=check)
+                   env=guest.world.env, check=check, seconds=25)
 
 
 def test_a_guest_that_is_off_moves(world, off):
@@ -81,7 +81,7 @@ def test_evacuation(world, off):
         world.ctl("host-admin", "host", "fence", "h1")
         world.ctl("operator", "instance", "place", off.id, "h2", "--host-is-off")
         state = off.tpm_state(world.b).parent
-        state.parent.mkdir(mode=0o711)
+        state.parent.mkdir(mode=0o711, parents=True)
         shutil.copytree(off.tpm_state(world.a).parent, state)
         for path in (state, *state.iterdir()):
             shutil.chown(path, "tss", "tss")
