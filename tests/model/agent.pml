@@ -70,7 +70,9 @@ inline suspends(h)
 	q[h] = SUSP
 }
 
-#define HERE(h) (q[h] == SUSP || q[h] == RUN && (!again[h] || !RULE(SUSPEND_FIRST)))
+#define HERE(h) \
+	(q[h] == SUSP || \
+	 q[h] == RUN && (!again[h] || !RULE(SUSPEND_FIRST) || !RULE(NEVER_LEFT_IS_NEVER_SUSPENDED)))
 inline records_dead(h, n)
 {
 	MINE(h, n) && JOB_OVER(h) && HERE(h) && dead[h] < n && RULE(DEAD_BEFORE_SAY) ->
@@ -131,6 +133,10 @@ inline source_sees_committed(h, n)
 	RULE(LOSER_DESTROYS) && !OUTGOING(h) && (q[h] == SUSP || q[h] == RUN) &&
 	(ver_n[h] < n || !RULE(ONLY_OLDER_IS_DESTROYED)) && (mark[h] == n || place != h) ->
 	printf("agent %d sees that %d is committed, and destroys its guest\n", h, n);
+	if
+	:: place == h -> killed = 1
+	:: else
+	fi
 	ends(h)
 }
 
@@ -268,10 +274,11 @@ inline wipes_what_came(d, n)
 }
 
 /* The key that libvirtd holds is taken back: a QEMU that is still to come has none. */
-inline takes_key_back(d, n)
+inline takes_key_back(n)
 {
 	if
-	:: att[n] != 0 && RULE(ERASED_TAKES_KEY_BACK) -> hook[att[n]] = OVER
+	:: att[n] != 0 && hook[att[n]] == KEYED && hook_n[att[n]] == n && RULE(ERASED_TAKES_KEY_BACK) ->
+		hook[att[n]] = OVER
 	:: else
 	fi
 }
@@ -283,9 +290,12 @@ inline takes_key_back(d, n)
 	(watch[d] == (n) && !resumed[d] || copy[d] != (n) + 1 && RULE(GIVEN_IS_DURABLE) || \
 	 !RULE(ERASED_NEEDS_WATCH))
 /* Destroys what is incoming, reads again, and says what it knows then. */
-inline gives_up(d, n)
+#define gives_up(d, n) gives_up_as(d, n, 0)
+#define destroys_and_gives_up(d, n) gives_up_as(d, n, 1)
+inline gives_up_as(d, n, destroys)
 {
-	PARTY(d, n) && GIVES_UP(d, n) && QUIET(n) && DEAD_HERE(d, n) && RULE(ERASED_READS_AGAIN) &&
+	PARTY(d, n) && GIVES_UP(d, n) && DEAD_HERE(d, n) && RULE(ERASED_READS_AGAIN) &&
+	(QUIET(n) || !RULE(STORED_IS_A_CLAIM) && SAID(n, STORED) && !SAID(n, ERASED)) &&
 	!(MODE == COLD && ver_n[d] == n && RULE(STORED_IS_A_CLAIM)) ->
 	if
 	:: IS_INCOMING(d, n) || IS_SURE(d, n) || MODE == COLD ->
@@ -293,7 +303,7 @@ inline gives_up(d, n)
 		:: q[d] != OFF && ver_n[d] == n -> ends(d)
 		:: else
 		fi
-		takes_key_back(d, n);
+		takes_key_back(n);
 		wipes_what_came(d, n);
 		printf("agent %d destroys, and says erased of %d\n", d, n);
 		SAY(n, ERASED)
@@ -302,13 +312,13 @@ inline gives_up(d, n)
 		:: watch[d] == n && resumed[d] && MODE == PLAIN ->
 			printf("agent %d claims: it ran before it was destroyed, %d\n", d, n);
 			if
-			:: q[d] == RUN -> ends(d)
-			:: true
+			:: q[d] == RUN && destroys -> ends(d)
+			:: else
 			fi
 			SAY(n, RUNNING)
 		:: else ->
 			printf("agent %d cannot say of %d\n", d, n);
-			takes_key_back(d, n);
+			takes_key_back(n);
 			SAY(n, CANNOT_SAY)
 		fi
 	fi
@@ -324,7 +334,7 @@ inline gives_up_blindly(d, n)
 	:: else ->
 		checked[d] = 0;
 		ends(d);
-		takes_key_back(d, n);
+		takes_key_back(n);
 		wipes_what_came(d, n);
 		printf("agent %d destroys, and says erased of %d\n", d, n);
 		SAY(n, ERASED)
@@ -340,10 +350,10 @@ inline destination_sees_aborted(d, n)
 	printf("agent %d sees that %d is aborted, and wipes what it brought\n", d, n);
 	raise(dead[d], n);
 	if
-	:: LEFTOVER(d, n) -> ends(d)
+	:: LEFTOVER(d, n) -> killed = (q[d] == RUN && place == d); ends(d)
 	:: else
 	fi
-	takes_key_back(d, n);
+	takes_key_back(n);
 	wipes_what_came(d, n)
 }
 
@@ -373,10 +383,11 @@ inline resumes_at_once(d)
 
 /* ---- starts ---- */
 
-/* A state that an older number brought is not what a commit left here. */
-#define STATE_FITS(h, n) (ver[h] != NONE && (ver_n[h] >= (n) || !RULE(STATE_CARRIES_N)))
-#define LAST_COMMITTED (st[NUMBERS] == COMMITTED || st[NUMBERS] == CLOSED -> NUMBERS : \
-	(st[1] == COMMITTED || st[1] == CLOSED -> 1 : 0))
+/*
+ * A release names the newest committed number, too. A state that another number brought is not
+ * what that commit left: it is older, or came with a number that was aborted.
+ */
+#define STATE_FITS(h) (ver[h] != NONE && (ver_n[h] == LAST_COMMITTED || !RULE(STATE_CARRIES_N)))
 
 /* The release carries the newest number: whatever is not newer has ended for this host. */
 inline takes_keys_back(h)
@@ -412,12 +423,12 @@ inline release_arrives(h)
 		forgotten = 0;
 		leased[h] = (place == h);
 		if
-		:: q[h] == OFF && STATE_FITS(h, LAST_COMMITTED) ->
+		:: q[h] == OFF && STATE_FITS(h) ->
 			begins(h);
 			q_job[h] = 0;
 			printf("and starts the guest\n");
 			if
-			:: nn > 0 && LAST_COMMITTED != 0 && src[LAST_COMMITTED] != h -> ran[LAST_COMMITTED] = 1
+			:: LAST_COMMITTED != 0 && src[LAST_COMMITTED] != h -> ran[LAST_COMMITTED] = 1
 			:: else
 			fi
 		:: else -> printf("and does not start: the state does not fit\n")
@@ -429,7 +440,7 @@ inline release_arrives(h)
 inline starts_from_copy(h)
 {
 	starts > 0 && up[h] && q[h] == OFF && OFFLINE_OK(h) && rel[h] == 0 && !power_off[h] &&
-	STATE_FITS(h, copy[h] - 1) ->
+	STATE_FITS(h) ->
 	printf("agent %d has no broker, and starts the guest from its copy\n", h);
 	starts--;
 	begins(h)

@@ -5,6 +5,15 @@
  */
 hidden byte hit[CELLS];
 
+#define ENDED (nn == 0 || !OPEN(nn))
+#define HAS_GONE(n) (st[n] == COMMITTED || st[n] == CLOSED)
+#if NUMBERS > 2
+#define LAST_COMMITTED (HAS_GONE(3) -> 3 : (HAS_GONE(2) -> 2 : HAS_GONE(1)))
+#elif NUMBERS > 1
+#define LAST_COMMITTED (HAS_GONE(2) -> 2 : HAS_GONE(1))
+#else
+#define LAST_COMMITTED HAS_GONE(1)
+#endif
 #define CELL(n, w) (st[n] * WORDS + (w))
 #define IS_OFF(h) \
 	((fenced[h] || !RULE(RESOLVE_NEEDS_FENCE)) && (power_off[h] || !RULE(RESOLVE_NEEDS_OFF)))
@@ -42,7 +51,7 @@ inline apply(n, w)
 	:: w == RUNS_ON_SOURCE || w == RUNS_ON_DESTINATION ->
 		resolved = 1;
 		if
-		:: w == RUNS_ON_SOURCE && ver[src[n]] != NONE -> grows(src[n])
+		:: w == RUNS_ON_SOURCE && has_it[n] && ver[src[n]] != NONE -> grows(src[n])
 		:: w == RUNS_ON_DESTINATION && ver[1 - src[n]] != NONE && ver_n[1 - src[n]] == n ->
 			grows(1 - src[n])
 		:: else
@@ -70,10 +79,26 @@ inline deliver(n, w)
 }
 
 #ifdef REPEATS
-/* The same word again: answered, and nothing changes. */
+/* The same word again, of the same sender: answered, and nothing changes. */
+#define REPEATED(n, w) (ACCEPTS(n, w) && !MOVES(n, w) && !RECORDS(n, w))
 inline repeat(n, w)
 {
-	SPOKEN(n, w) && ACCEPTS(n, w) && !MOVES(n, w) && !RECORDS(n, w) -> hit[CELL(n, w)] = 1
+	SPOKEN(n, w) && REPEATED(n, w) -> hit[CELL(n, w)] = 1
+}
+
+inline repeat_by_person(n, w)
+{
+	REPEATED(n, w) -> hit[CELL(n, w)] = 1
+}
+
+inline repeat_offer(n, j)
+{
+	(offer[n] & BIT(j)) && att[n] == j && REPEATED(n, OFFER) -> hit[CELL(n, OFFER)] = 1
+}
+
+inline repeat_claim(n, j)
+{
+	(claim[n] & BIT(j)) && att[n] == j && REPEATED(n, CLAIM) -> hit[CELL(n, CLAIM)] = 1
 }
 #endif
 
@@ -131,12 +156,16 @@ inline deliver_offer(n, j)
 inline deliver_claim(n, j)
 {
 	(claim[n] & BIT(j)) && !fenced[1 - src[n]] && att[n] == j && MOVES(n, CLAIM) ->
-	if
-	:: printf("the broker takes the claim of %d by hook %d\n", n, j);
-		apply(n, CLAIM)
-	:: !RULE(CLAIM_IS_DURABLE) && !(key[n] & BIT(j)) ->
-		printf("the broker sends the key of %d, and crashes\n", n)
-	fi
+	printf("the broker takes the claim of %d by hook %d\n", n, j);
+	apply(n, CLAIM);
+	key[n] = key[n] | BIT(j)
+}
+
+inline forgets_claim(n, j)
+{
+	!RULE(CLAIM_IS_DURABLE) && (claim[n] & BIT(j)) && att[n] == j && MOVES(n, CLAIM) &&
+	!(key[n] & BIT(j)) ->
+	printf("the broker sends the key of %d to hook %d, and crashes\n", n, j);
 	key[n] = key[n] | BIT(j)
 }
 
@@ -176,19 +205,40 @@ inline release(h)
  * Place: the present host stopped and forgot its copy, or is fenced and off and stays so until
  * its lease has ended. The operator carries the state along, or does not.
  */
-inline put(h)
+#define LEAVES_STATE 0
+#define CARRIES_STATE 1
+#define GIVES_STATE_UP 2 /* the other host's disk is lost; what is here is the newest now */
+#define puts(h) put(h, LEAVES_STATE)
+#define puts_with_state(h) put(h, CARRIES_STATE)
+#define puts_on_old_state(h) put(h, GIVES_STATE_UP)
+inline put(h, how)
 {
 	places > 0 && place != h && !fenced[h] && (nn == 0 || !OPEN(nn) || !RULE(OPEN_IS_NOT_PLACED)) &&
 	((stopped && copy[1 - h] == 0 && rel[1 - h] == 0 && !fenced[1 - h]) ||
-	 (fenced[1 - h] && power_off[1 - h])) && q[h] == OFF ->
+	 (fenced[1 - h] && power_off[1 - h])) && q[h] == OFF &&
+	(how != GIVES_STATE_UP ||
+	 power_off[1 - h] && ver[h] != NONE && nn > 0 && HAS_GONE(nn) && src[nn] == h) ->
 	printf("the operator places the guest on host %d\n", h);
 	places--;
 	place = h;
 	stopped = 0;
 	leased[1 - h] = 0;
 	if
-	:: ver[1 - h] != NONE -> ver[h] = ver[1 - h]; ver_n[h] = ver_n[1 - h];
+	:: how == GIVES_STATE_UP ->
+		grows(h);
+		ver[1 - h] = NONE;
+		printf("and gives up what was on the other's disk\n")
+	:: how == CARRIES_STATE && ver[1 - h] != NONE -> ver[h] = ver[1 - h]; ver_n[h] = ver_n[1 - h];
 		printf("and carries the state along\n")
-	:: true
+	:: else
 	fi
+}
+
+/* The operator's word on the host that this state is the one to go on with. */
+inline adopts(h)
+{
+	place == h && places < PLACES && up[h] && q[h] == OFF && ver[h] == NEWEST && ENDED &&
+	ver_n[h] != LAST_COMMITTED ->
+	printf("host %d adopts the state that it has\n", h);
+	ver_n[h] = LAST_COMMITTED
 }

@@ -209,23 +209,21 @@ inline guest_stops(h)
 	ends(h)
 }
 
-/* The host is fenced, and it is off. */
 inline loses_power(h)
 {
-	power > 0 && !power_off[h] -> printf("host %d is fenced, and is off\n", h);
+	power > 0 && !power_off[h] -> printf("host %d is off\n", h);
 	power--;
 	power_off[h] = 1;
-	fenced[h] = 1;
 	agent_dies(h);
 	libvirtd_dies(h);
 	ends(h)
 }
 
-/* Fenced, and it runs on. */
+/* It may be off, and it may run on. */
 inline is_fenced(h)
 {
-	power > 0 && !fenced[h] -> printf("host %d is fenced\n", h);
-	power--;
+	fences > 0 && !fenced[h] -> printf("host %d is fenced\n", h);
+	fences--;
 	fenced[h] = 1
 }
 

@@ -13,7 +13,7 @@
 #define FAULTS 0 /* crashes of an agent, a libvirtd or a QEMU */
 #endif
 #ifndef POWER
-#define POWER 0 /* hosts that are fenced and lose their power */
+#define POWER 0 /* losses of power, and as many fences */
 #endif
 #ifndef STARTS
 #define STARTS 0 /* starts of the guest, by release or from the copy */
@@ -29,8 +29,8 @@
 #endif
 
 /* A rule is in force unless the run takes it out. */
-hidden byte without;
-#define RULE(x) (without != (x))
+hidden byte without, without_too;
+#define RULE(x) (without != (x) && without_too != (x))
 
 /* The broker's rows: durable. */
 byte nn;              /* the newest number, 0: none */
@@ -96,7 +96,7 @@ bit resumed[2];          /* and Finish was seen: RESUMED/migrated, or the paused
 byte may_wipe[2];        /* the broker said that what is older than this number may go */
 bit checked[2];
 
-byte faults, power, starts, stops, places;
+byte faults, power, fences, starts, stops, places;
 
 #define OPEN(n) (st[n] <= ABORTING)
 #define HELD(n) (st[n] == CLAIMED || st[n] == ABORTING)
@@ -157,4 +157,4 @@ inline ends(h)
 	again[h] = 0
 }
 
-bit old_state;
+bit old_state, killed;
