@@ -21,6 +21,7 @@ struct consent {
 	struct move move;
 	struct asked asked; /* owned: what the destination signed */
 	struct libvirt_look job;
+	bool heard; /* this very ask was considered before: nothing is answered */
 };
 
 static void consent_done(struct consent *c)
@@ -145,6 +146,22 @@ static bool is_still_that_job(struct consent *c, struct err *e)
 
 /* ---- the record ---- */
 
+static bool is_on_record(const struct consent *c)
+{
+	return move_is(&c->move, MOVE_SOURCE, MOVE_CONSENTED) &&
+	       uuid_equal(&c->move.attempt, &c->q->attempt);
+}
+
+/* Told twice. Considered anew it might be consented to for another migration, and what was seen
+ * of the guest since the first time would be forgotten. */
+static bool was_heard(const struct consent *c)
+{
+	struct watch_seen seen;
+
+	watch_get(c->agent->watch, &c->q->instance, &seen);
+	return !is_cold(c) && is_on_record(c) && seen.unbroken;
+}
+
 static bool is_free(const struct consent *c, struct err *e)
 {
 	const struct move *m = &c->move;
@@ -153,9 +170,10 @@ static bool is_free(const struct consent *c, struct err *e)
 		return refuse(e, "this hand-over has ended here");
 	/* A guest that runs here again owes nothing of an earlier departure. */
 	if (m->side[0] == '\0' || move_is(m, MOVE_SOURCE, MOVE_OWES) ||
-	    (move_is(m, MOVE_SOURCE, MOVE_CONSENTED) && m->number == c->q->number &&
-	     uuid_equal(&m->attempt, &c->q->attempt)))
+	    (is_cold(c) && is_on_record(c) && m->number == c->q->number))
 		return true;
+	if (is_on_record(c))
+		return refuse(e, "the source's agent was interrupted: migrate again");
 	return refuse(
 		e, "an earlier hand-over is not settled yet: vtpmctl handover show ID");
 }
@@ -248,6 +266,31 @@ static bool is_still_so(struct consent *c, struct err *e)
 			  : is_still_that_job(c, e);
 }
 
+/* What is not on record here would stay prepared until somebody calls it off. */
+static void take_back(struct consent *c, int64_t number)
+{
+	struct agent *a = c->agent;
+	struct err e = { 0 };
+	struct handover h;
+	bool answered;
+
+	watch_end(a->watch, &c->q->instance);
+	if (c->q->number == 0 &&
+	    !broker_abort(a->broker, &c->q->instance, number, &h, &answered, &e))
+		log_err(a->log, LOG_LEVEL_WARN, "not called off", &e);
+}
+
+static bool begin(struct consent *c, int64_t *ret_number, struct err *e)
+{
+	if (!number_of(c, ret_number, e))
+		return false;
+	step_reached("prepared");
+	if (watch(c, e) && mark(c, *ret_number, e))
+		return true;
+	take_back(c, *ret_number);
+	return false;
+}
+
 static bool hand_over(struct consent *c, struct err *e)
 {
 	CLEANUP(buf_done) struct buf jwe = { 0 };
@@ -255,10 +298,7 @@ static bool hand_over(struct consent *c, struct err *e)
 	struct offer o = { .instance = c->q->instance, .attempt = c->q->attempt };
 	bool answered;
 
-	if (!number_of(c, &o.number, e))
-		return false;
-	step_reached("prepared");
-	if (!watch(c, e) || !mark(c, o.number, e))
+	if (!begin(c, &o.number, e))
 		return false;
 	agent_move(a);
 	step_reached("marked");
@@ -282,7 +322,12 @@ static bool consider(struct consent *c, struct err *e)
 	bool found = false;
 
 	if (!check_statement(c, e) || !guest_load(dir, id, &c->guest, &found, e) ||
-	    !move_load(dir, id, &c->move, e) || !is_free(c, e))
+	    !move_load(dir, id, &c->move, e))
+		return false;
+	c->heard = was_heard(c);
+	if (c->heard)
+		return true;
+	if (!is_free(c, e))
 		return false;
 	if (is_cold(c))
 		return !c->q->look && cold_may_leave(a, id, e) && hand_over(c, e);
@@ -297,19 +342,22 @@ static void answer(struct agent *a, const struct inquiry *q, bool consents,
 	struct inquiry_answer to = { .instance = q->instance,
 				     .attempt = q->attempt,
 				     .destination = q->destination,
-				     .consents = consents,
-				     .text = why->detail };
+				     .consents = consents };
+	CLEANUP(buf_done) struct buf text = { 0 };
 	struct err e = { 0 };
 	bool answered;
 
 	/* The offer itself says that the source consents. */
 	if (consents && !q->look)
 		return;
+	buf_add_printable(&text, why->detail); /* what libvirt says may have lines */
+	to.text = text.failed || !text.at ? "" : text.at;
 	if (!broker_answer_ask(a->broker, &to, &answered, &e))
 		log_err(a->log, LOG_LEVEL_WARN, "answer not delivered", &e);
 }
 
-static bool consider_in_turn(struct agent *a, const struct inquiry *q, struct err *e)
+static bool consider_in_turn(struct agent *a, const struct inquiry *q, bool *ret_heard,
+			     struct err *e)
 {
 	CLEANUP(consent_done) struct consent c = { .agent = a, .q = q };
 	bool ok;
@@ -317,6 +365,7 @@ static bool consider_in_turn(struct agent *a, const struct inquiry *q, struct er
 	if (!turns_take(a->turns, &q->instance, TURN_MS, e))
 		return false;
 	ok = consider(&c, e);
+	*ret_heard = c.heard;
 	turns_give(a->turns, &q->instance);
 	return ok;
 }
@@ -324,8 +373,11 @@ static bool consider_in_turn(struct agent *a, const struct inquiry *q, struct er
 void consent_answer(struct agent *a, const struct inquiry *q)
 {
 	struct err e = { 0 };
-	bool consents = consider_in_turn(a, q, &e);
+	bool heard = false;
+	bool consents = consider_in_turn(a, q, &heard, &e);
 
+	if (heard)
+		return;
 	if (consents)
 		log_event(a->log, LOG_LEVEL_INFO,
 			  q->look ? "sees its migration" : "handed over", "instance",

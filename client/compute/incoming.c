@@ -230,10 +230,8 @@ static bool claim(struct arrival *t, struct err *e)
 		if (broker_claim(t->agent->broker, &t->asking, t->move.number, &t->claim,
 				 &answered, e))
 			return true;
-		if (answered || !pause_a_moment(t)) {
-			t->in->unanswered = !answered;
+		if (answered || !pause_a_moment(t))
 			return false;
-		}
 		err_clear(e);
 	}
 }

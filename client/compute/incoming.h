@@ -21,7 +21,7 @@ struct incoming {
 	const char *purpose;          /* migrate-in or cold-migrate */
 	int wait_ms;                  /* for all of it */
 	int64_t number, parts; /* out: of the hand-over, and of a cold move's state */
-	bool unanswered;       /* out: it failed because nobody decided */
+	bool unanswered;       /* out: nobody decided, and the source was not heard */
 };
 
 MUST_CHECK bool incoming_look(struct agent *a, struct incoming *in, struct err *e);
