@@ -22,6 +22,7 @@ struct news {
 		*called_off; /* borrowed: once true, waiting ends within a second */
 	int64_t next;        /* the stream's place */
 	bool reset;          /* out: something was missed, ask for all */
+	int strange;         /* out: so many items were not understood, and passed over */
 };
 
 MUST_CHECK bool news_all(struct broker *b, struct news *n, struct err *e);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TASKS = 16, WAIT_S = 25, AGAIN_MS = 200, SLOWEST_MS = 10000 };
+enum { ASKS = 16, ARRIVALS = 16, WAIT_S = 25, AGAIN_MS = 200, SLOWEST_MS = 10000 };
 
 struct task {
 	struct agent *agent; /* borrowed */
@@ -24,9 +24,10 @@ struct task {
 
 struct stream {
 	struct agent *agent; /* borrowed */
-	struct task *tasks;  /* owned, TASKS of them */
+	struct task asks[ASKS], arrivals[ARRIVALS];
 	struct news news;
-	bool knows; /* news.next is where the stream goes on */
+	bool knows;  /* news.next is where the stream goes on */
+	bool missed; /* an arrival found no place: it is to be told again */
 	int pause_ms;
 };
 
@@ -47,24 +48,30 @@ static void pause_ms(int64_t ms)
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
+static struct task *free_place(struct task *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct task *t = &all[i];
+
+		if (t->taken && !t->ended)
+			continue;
+		if (t->taken)
+			pthread_join(t->thread, NULL);
+		t->taken = false;
+		t->ended = false;
+		return t;
+	}
+	return NULL;
+}
+
 /* Waits for a place: what is not taken now would have to be told again. */
 static struct task *take_place(struct stream *s)
 {
-	while (!s->agent->stopping) {
-		for (size_t i = 0; i < TASKS; i++) {
-			struct task *t = &s->tasks[i];
+	struct task *t = NULL;
 
-			if (t->taken && !t->ended)
-				continue;
-			if (t->taken)
-				pthread_join(t->thread, NULL);
-			t->taken = false;
-			t->ended = false;
-			return t;
-		}
+	while (!s->agent->stopping && (t = free_place(s->asks, ASKS)) == NULL)
 		pause_ms(5);
-	}
-	return NULL;
+	return t;
 }
 
 static void start_task(struct stream *s, struct task *t)
@@ -95,13 +102,32 @@ static bool is_cold_arrival(const struct stream *s, const struct handover *h)
 	       strcmp(h->destination, s->agent->id->hash) == 0;
 }
 
+/* Told at each step of it: one is enough. */
+static bool is_under_way(const struct stream *s, const struct handover *h)
+{
+	for (size_t i = 0; i < ARRIVALS; i++) {
+		const struct task *t = &s->arrivals[i];
+
+		if (t->taken && !t->ended && t->handover.number == h->number &&
+		    uuid_equal(&t->handover.instance, &h->instance))
+			return true;
+	}
+	return false;
+}
+
+/* An arrival waits long for its source, which may wait for an answer of this host: it holds up no
+ * ask. */
 static void on_handover(void *ctx, const struct handover *h)
 {
 	struct stream *s = ctx;
 	struct task *t;
 
 	agent_move(s->agent);
-	if (!is_cold_arrival(s, h) || (t = take_place(s)) == NULL)
+	if (!is_cold_arrival(s, h) || is_under_way(s, h))
+		return;
+	t = free_place(s->arrivals, ARRIVALS);
+	s->missed |= t == NULL;
+	if (t == NULL)
 		return;
 	t->is_inquiry = false;
 	t->handover = *h;
@@ -112,10 +138,16 @@ static bool hear(struct stream *s, struct err *e)
 {
 	struct broker *b = s->agent->broker;
 
-	bool ok = s->knows ? news_await(b, &s->news, e) : news_all(b, &s->news, e);
+	bool ok;
 
+	if (s->missed && free_place(s->arrivals, ARRIVALS) != NULL)
+		s->missed = s->knows = false;
+	ok = s->knows ? news_await(b, &s->news, e) : news_all(b, &s->news, e);
 	/* Whoever answers next may know less than the one before: a database put back. */
 	s->knows = ok && !s->news.reset;
+	if (ok && s->news.strange > 0)
+		log_event(s->agent->log, LOG_LEVEL_WARN,
+			  "the broker tells what is not understood", NULL);
 	return ok;
 }
 
@@ -131,28 +163,38 @@ static void slow_down(struct stream *s, const struct err *e)
 		pause_ms(AGAIN_MS);
 }
 
+static void join(struct task *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i].taken)
+			pthread_join(all[i].thread, NULL);
+}
+
 void *stream_run(void *agent)
 {
 	struct agent *a = agent;
-	struct stream s = { .agent = a };
+	struct stream *s = calloc(1, sizeof(*s));
 
-	s.news = (struct news){ .inquiry = on_inquiry,
-				.handover = on_handover,
-				.ctx = &s,
-				.wait_s = WAIT_S,
-				.called_off = &a->stopping };
-	s.tasks = calloc(TASKS, sizeof(*s.tasks));
-	while (s.tasks != NULL && !s.agent->stopping) {
+	if (s == NULL) {
+		log_event(a->log, LOG_LEVEL_ERROR, "no memory to hear the broker", NULL);
+		return NULL;
+	}
+	s->agent = a;
+	s->news = (struct news){ .inquiry = on_inquiry,
+				 .handover = on_handover,
+				 .ctx = s,
+				 .wait_s = WAIT_S,
+				 .called_off = &a->stopping };
+	while (!a->stopping) {
 		struct err e = { 0 };
 
-		if (hear(&s, &e))
-			s.pause_ms = 0;
+		if (hear(s, &e))
+			s->pause_ms = 0;
 		else
-			slow_down(&s, &e);
+			slow_down(s, &e);
 	}
-	for (size_t i = 0; s.tasks != NULL && i < TASKS; i++)
-		if (s.tasks[i].taken)
-			pthread_join(s.tasks[i].thread, NULL);
-	free(s.tasks);
+	join(s->asks, ASKS);
+	join(s->arrivals, ARRIVALS);
+	free(s);
 	return NULL;
 }

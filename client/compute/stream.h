@@ -3,7 +3,7 @@
  * stream - hears from the broker what this host should look at, as it happens.
  *
  * Asks:    are answered by a thread of their own, so that one guest holds up no other;
- *          STREAM_TASKS at once, others wait in the broker.
+ *          sixteen at once, others wait in the broker; as many arrivals of cold moves.
  * Moves:   a changed hand-over wakes the mover, which reads it anew.
  * Start:   and whenever something may have been missed: all that is open is asked for.
  * Threads: stream_run is a thread's body; it ends when the agent is stopping, within a second
