@@ -201,6 +201,15 @@ bool broker_call_json(struct broker *b, const struct broker_call *c, struct json
 	       err_set(e, ERR_BAD_SERVER, "the broker's answer is not understood");
 }
 
+/* Where the broker has nothing to tell but that it is done. */
+bool broker_call_only(struct broker *b, const struct broker_call *c, bool *ret_answered,
+		      struct err *e)
+{
+	CLEANUP(http_answer_done) struct http_answer answer = { 0 };
+
+	return call(b, c, &answer, ret_answered, e);
+}
+
 /* ---- release ---- */
 
 struct release_reply {

@@ -27,6 +27,8 @@ MUST_CHECK bool broker_call_json(struct broker *b, const struct broker_call *c,
 				 struct json **ret, bool *ret_answered, struct err *e);
 
 /* The same where the answer is octets. */
+MUST_CHECK bool broker_call_only(struct broker *b, const struct broker_call *c,
+				 bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_call_octets(struct broker *b, const struct broker_call *c,
 				   struct secret **ret, bool *ret_answered,
 				   struct err *e);

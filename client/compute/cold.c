@@ -183,17 +183,34 @@ static bool arrive(struct agent *a, const struct handover *h, struct err *e)
 	return false;
 }
 
+/* What is on record is the mover's. Nobody else would end the rest: it would stay as it is. */
+static void call_off(struct agent *a, const struct handover *h)
+{
+	struct handover now;
+	struct err e = { 0 };
+	struct move m;
+	bool answered;
+
+	if (!move_load(agent_state_dir(a), &h->instance, &m, &e) ||
+	    (move_is(&m, MOVE_DESTINATION, NULL) && m.number == h->number))
+		return;
+	if (!broker_abort(a->broker, &h->instance, h->number, &now, &answered, &e))
+		log_err(a->log, LOG_LEVEL_WARN, "not called off", &e);
+}
+
 void cold_arrive(struct agent *a, const struct handover *h)
 {
 	struct err e = { 0 };
 
 	if (!turns_take(a->turns, &h->instance, TURN_MS, &e))
 		return;
-	if (arrive(a, h, &e))
+	if (arrive(a, h, &e)) {
 		log_event(a->log, LOG_LEVEL_INFO, "TPM state stored", "instance",
 			  h->instance.text, "from", h->source_name, NULL);
-	else if (e.kind != ERR_NONE)
+	} else if (e.kind != ERR_NONE) {
 		log_err(a->log, LOG_LEVEL_WARN, "cold move not taken", &e);
+		call_off(a, h);
+	}
 	turns_give(a->turns, &h->instance);
 	agent_move(a);
 }

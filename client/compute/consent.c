@@ -291,17 +291,28 @@ static bool begin(struct consent *c, int64_t *ret_number, struct err *e)
 	return false;
 }
 
-static bool hand_over(struct consent *c, struct err *e)
+/* No job of libvirt's comes to an end here, by which the mover would see that it has failed. */
+static void keep_cold(struct consent *c)
+{
+	struct move *m = &c->move;
+	struct err e = { 0 };
+
+	m->ended = m->number;
+	if (!text_copy(m->phase, sizeof(m->phase), MOVE_KEEP) ||
+	    !move_save(agent_state_dir(c->agent), m, &e))
+		log_err(c->agent->log, LOG_LEVEL_ERROR, "record not written", &e);
+	agent_move(c->agent);
+}
+
+static bool offer(struct consent *c, int64_t number, struct err *e)
 {
 	CLEANUP(buf_done) struct buf jwe = { 0 };
 	struct agent *a = c->agent;
-	struct offer o = { .instance = c->q->instance, .attempt = c->q->attempt };
+	struct offer o = { .instance = c->q->instance,
+			   .attempt = c->q->attempt,
+			   .number = number };
 	bool answered;
 
-	if (!begin(c, &o.number, e))
-		return false;
-	agent_move(a);
-	step_reached("marked");
 	if (is_cold(c) && !cold_put_state(a, c->q, &c->asked, &o.parts, e))
 		return false;
 	if (!seal(c, &jwe, e) || !is_still_so(c, e))
@@ -312,6 +323,21 @@ static bool hand_over(struct consent *c, struct err *e)
 		return false;
 	step_reached("offered");
 	return true;
+}
+
+static bool hand_over(struct consent *c, struct err *e)
+{
+	int64_t number = 0;
+
+	if (!begin(c, &number, e))
+		return false;
+	agent_move(c->agent);
+	step_reached("marked");
+	if (offer(c, number, e))
+		return true;
+	if (is_cold(c))
+		keep_cold(c);
+	return false;
 }
 
 static bool consider(struct consent *c, struct err *e)

@@ -156,11 +156,11 @@ enum course course_destination(struct move *m, const struct sight *s)
 
 /* ---- a cold move ---- */
 
-/* The source has nothing to say: its guest is off. What a destination has not stored by the
+/* The source's guest is off: it has something to say only where it could not offer. What a destination has not stored by the
  * time that it takes, or before it was called off, it gives up. */
 enum course course_cold(struct move *m, const struct sight *s)
 {
-	if (move_is(m, MOVE_SOURCE, NULL))
+	if (move_is(m, MOVE_SOURCE, MOVE_CONSENTED))
 		return COURSE_WAIT;
 	if (!move_is(m, MOVE_DESTINATION, MOVE_KEYED))
 		return COURSE_SAY;

@@ -17,13 +17,12 @@ bool broker_put_part(struct broker *b, const struct part *p, struct view bytes,
 {
 	struct broker_call c = { .method = "PUT" };
 	OWNED(secret) octets = NULL;
-	OWNED(json) tree = NULL;
 
 	*ret_answered = false;
 	if (!set_part(&c, p, e) || !secret_from(bytes, &octets, e))
 		return false;
 	c.octets = octets;
-	return broker_call_json(b, &c, &tree, ret_answered, e);
+	return broker_call_only(b, &c, ret_answered, e);
 }
 
 bool broker_get_part(struct broker *b, const struct part *p, struct buf *ret,

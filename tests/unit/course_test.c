@@ -201,11 +201,64 @@ static void test_incoming(void)
 		      strcmp(m.phase, MOVE_ERASED) == 0);
 }
 
+static const struct {
+	const char *says;
+	const char *side, *phase;
+	struct sight sight;
+	enum course want;
+	const char *then;
+} colds[] = {
+	{ "cold: a source that has offered waits, whatever it sees",
+	  MOVE_SOURCE,
+	  MOVE_CONSENTED,
+	  { .aborting = true, .calls_over = true },
+	  COURSE_WAIT,
+	  MOVE_CONSENTED },
+	{ "cold: one that could not offer says so until it has ended",
+	  MOVE_SOURCE,
+	  MOVE_KEEP,
+	  { .calls_over = true },
+	  COURSE_SAY,
+	  MOVE_KEEP },
+	{ "cold: a destination takes its time",
+	  MOVE_DESTINATION,
+	  MOVE_KEYED,
+	  { .aborting = false },
+	  COURSE_WAIT,
+	  MOVE_KEYED },
+	{ "cold: what was not stored before the abort is given up",
+	  MOVE_DESTINATION,
+	  MOVE_KEYED,
+	  { .aborting = true },
+	  COURSE_SAY,
+	  MOVE_ERASED },
+	{ "cold: what was stored is told, also after an abort",
+	  MOVE_DESTINATION,
+	  MOVE_STORED,
+	  { .aborting = true, .calls_over = true },
+	  COURSE_SAY,
+	  MOVE_STORED },
+};
+
+static void test_cold(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(colds); i++) {
+		struct move m = { .mode = "cold", .number = N };
+
+		if (!text_copy(m.side, sizeof(m.side), colds[i].side) ||
+		    !text_copy(m.phase, sizeof(m.phase), colds[i].phase))
+			check("it fits", false);
+		check(colds[i].says, course_cold(&m, &colds[i].sight) == colds[i].want &&
+					     strcmp(m.phase, colds[i].then) == 0);
+	}
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		test_row(i);
 	test_incoming();
+	test_cold();
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		struct libvirt_look look = { .doing = ends[i].doing };
 
