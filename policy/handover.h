@@ -26,7 +26,7 @@
 	X(ABORTING, "aborting")   /* called off; who runs the guest is not known */ \
 	X(COMMITTED, "committed") /* the guest is the destination's */              \
 	X(ABORTED, "aborted")     /* the guest is the source's */                   \
-	X(CLOSED, "closed")       /* committed, and the source has wiped its rest */
+	X(CLOSED, "closed")       /* committed, and the source has nothing left to wipe */
 
 #define HANDOVER_MODES(X) X(PLAIN, "plain") X(STRICT, "strict") X(COLD, "cold")
 

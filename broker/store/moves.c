@@ -106,6 +106,16 @@ bool list_host_handovers(struct reader *r, const struct host_filter *f,
 	return each_row_handover(r, &q, each, ctx, e) && handovers_ended(r, &ended, e);
 }
 
+bool list_owed(struct reader *r, const struct uuid *instance, const char *host,
+	       each_handover *each, void *ctx, struct err *e)
+{
+	QUERY(q, r->db, SQL_HANDOVER_OWED);
+
+	query_text(&q, host);
+	query_text(&q, instance->text);
+	return each_row_handover(r, &q, each, ctx, e);
+}
+
 bool list_waiting_asks(struct reader *r, const char *host, int64_t since_us,
 		       each_ask *each, void *ctx, struct err *e)
 {

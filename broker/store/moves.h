@@ -39,6 +39,9 @@ struct host_filter {
  * and not closed. At most HOST_MOVES_MAX of each. */
 MUST_CHECK bool list_host_handovers(struct reader *r, const struct host_filter *f,
 				    each_handover *each, void *ctx, struct err *e);
+/* The one of this instance that is committed away from that host, and not closed. */
+MUST_CHECK bool list_owed(struct reader *r, const struct uuid *instance, const char *host,
+			  each_handover *each, void *ctx, struct err *e);
 /* Asks made since then that wait for the host on which their instance is placed. */
 MUST_CHECK bool list_waiting_asks(struct reader *r, const char *host, int64_t since_us,
 				  each_ask *each, void *ctx, struct err *e);

@@ -123,16 +123,18 @@
 /* What a host has a part in: open; owed by the source, which has yet to wipe; ended lately.
  * The indexes of open ones name the same states. */
 #define HANDOVERS_OF(side) ROW_OF(HANDOVER, handover) "WHERE " side " = $1 AND "
-#define HANDOVERS_OPEN_SQL(owed) \
-	"state IN ('prepared', 'offered', 'claimed', 'aborting'" owed ")" \
-	" ORDER BY instance, number LIMIT $2"
-#define HANDOVERS_ENDED_SQL "ended_us > $2 ORDER BY ended_us LIMIT $3"
+#define HANDOVERS_OPEN_SQL(owed) "state IN ('prepared', 'offered', 'claimed', 'aborting'" owed ")"
+#define HANDOVERS_ENDED_SQL "ended_us > $2 ORDER BY ended_us DESC LIMIT $3"
 #define EVENT_SQL EVENT_COLUMNS(SQL_NAME, SQL_BYTES, ) "0"
 #define MOVE_STATEMENTS(X) \
 	X(READ, HANDOVERS, ROW_OF(HANDOVER, handover) \
 		"WHERE instance = $1 AND number > $2 ORDER BY number LIMIT $3") \
-	X(READ, HANDOVERS_FROM, HANDOVERS_OF("source") HANDOVERS_OPEN_SQL(", 'committed'")) \
-	X(READ, HANDOVERS_TO, HANDOVERS_OF("destination") HANDOVERS_OPEN_SQL("")) \
+	X(READ, HANDOVERS_FROM, HANDOVERS_OF("source") HANDOVERS_OPEN_SQL(", 'committed'") \
+		" ORDER BY ended_us <> 0, instance, number LIMIT $2") \
+	X(READ, HANDOVERS_TO, HANDOVERS_OF("destination") HANDOVERS_OPEN_SQL("") \
+		" ORDER BY instance, number LIMIT $2") \
+	X(READ, HANDOVER_OWED, HANDOVERS_OF("source") HANDOVERS_OPEN_SQL(", 'committed'") \
+		" AND instance = $2 AND ended_us <> 0 AND state = 'committed'") \
 	X(READ, HANDOVERS_FROM_ENDED, HANDOVERS_OF("source") HANDOVERS_ENDED_SQL) \
 	X(READ, HANDOVERS_TO_ENDED, HANDOVERS_OF("destination") HANDOVERS_ENDED_SQL) \
 	X(READ, ASKS_WAITING, ROW_OF(ASK, ask) "WHERE answer = 'waiting' AND at_us >= $1" \

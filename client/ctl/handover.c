@@ -22,7 +22,7 @@ static const struct {
 	  false },
 	{ "committed", "the guest is the destination's", true },
 	{ "aborted", "the guest is the source's", true },
-	{ "closed", "the guest is the destination's, and the source has wiped its rest",
+	{ "closed", "the guest is the destination's; the source has nothing left to wipe",
 	  true },
 };
 

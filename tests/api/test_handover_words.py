@@ -278,3 +278,44 @@ def test_what_is_not_over_for_a_host(broker):
         for host in (m.a, m.to):
             assert own(host)[m.id, 1] == state
         assert (m.id, 1) not in own(bed.Host(broker, f"n-{state}").enroll())
+
+
+# ---- what the source still owes ----
+
+
+def turn(m):
+    """The next move goes the other way."""
+    m.a, m.to, m.attempt = m.to, m.a, new_id()
+    return m
+
+
+def test_nothing_is_wiped_where_the_guest_is_on_its_way_back(broker):
+    m = Move(broker).committed()
+    assert broker.operator.get(m.url(n=1)).json()["may_wipe"]
+    turn(m).prepare(broker.operator, destination="h1")
+    for step in (lambda: m, m.offer, m.claim, lambda: m.say(m.a, "keep", "aborting")):
+        step()
+        assert not broker.operator.get(m.url(n=1)).json()["may_wipe"]
+        refused(m.to.post(m.url("say", n=1), {"what": "wiped"}), "not_proven")
+    m.say(m.to, "erased", "aborted")
+    assert broker.operator.get(m.url(n=1)).json()["may_wipe"]
+
+
+def test_nothing_is_owed_once_the_guest_was_back(broker):
+    m = Move(broker).committed()
+    turn(m).prepare(broker.operator, destination="h1").offer().claim().commit()
+    turn(m).prepare(broker.operator).offer().claim().commit()
+    first, third = (broker.operator.get(m.url(n=n)).json() for n in (1, 3))
+    assert (first["state"], first["may_wipe"]) == ("closed", False)
+    assert (third["state"], third["may_wipe"]) == ("committed", True)
+
+
+def test_nothing_is_owed_once_it_was_placed_back(broker):
+    m = Move(broker).committed()
+    after = listens(m.a)
+    m.to.report("stopped", m.id, m.attempt)
+    broker.operator.place(m.id, "h1")
+    broker.operator.place(m.id, "h2")
+    h = broker.operator.get(m.url()).json()
+    assert (h["state"], h["may_wipe"], h["ran_there"]) == ("closed", False, True)
+    assert [i["handover"]["state"] for i in events(m.a, after)["items"]] == ["closed"]

@@ -8,6 +8,21 @@
 
 /* Reading. */
 
+/* What lies at the source then is not stale, or will not be for long. */
+static bool read_back(struct reader *r, struct handover_view *v, struct err *e)
+{
+	const struct placement_row *p = &v->placement;
+	struct handover_row open;
+
+	v->is_back = strcmp(p->host, v->row.source) == 0;
+	if (v->is_back || v->state != HANDOVER_COMMITTED || p->moving == 0)
+		return true;
+	if (!read_handover(r, &p->instance, p->number, &open, e))
+		return false;
+	v->is_back = strcmp(open.destination, v->row.source) == 0;
+	return true;
+}
+
 bool handover_view_read(struct reader *r, struct handover_view *v, struct err *e)
 {
 	const struct handover_row *h = &v->row;
@@ -20,7 +35,7 @@ bool handover_view_read(struct reader *r, struct handover_view *v, struct err *e
 	return read_instance(r, &h->instance, &v->instance, e) &&
 	       read_placement(r, &h->instance, &v->placement, e) &&
 	       read_host(r, h->source, &v->source, e) &&
-	       read_host(r, h->destination, &v->destination, e);
+	       read_host(r, h->destination, &v->destination, e) && read_back(r, v, e);
 }
 
 bool handover_asker_is(const struct exchange *x, const char *key_hash)
@@ -142,7 +157,7 @@ bool handover_weighs(const struct handover_view *v, enum handover_word word,
 		.source_is_off = host_is_off && host_is_barred(&v->source),
 		.destination_is_off = host_is_off && host_is_barred(&v->destination),
 		.ran_at_destination = h->ran_there != 0,
-		.placed_at_source = strcmp(v->placement.host, h->source) == 0,
+		.placed_at_source = v->is_back,
 	};
 
 	switch (handover_weigh(&f, word, ret_next)) {
@@ -220,6 +235,23 @@ static bool commit_off_until(struct exchange *x, struct handover_view *v, struct
 	return true;
 }
 
+static bool settle(void *ctx, const struct handover_row *row, struct err *e)
+{
+	struct exchange *x = ctx;
+	struct handover_row h = *row;
+
+	text_cut(h.state, sizeof(h.state), handover_state_name(HANDOVER_CLOSED));
+	change_put(x->change, TABLE_HANDOVER, &h);
+	change_event(x->change, h.source, "handover", &h.instance, h.number);
+	return change_ok(x->change, e);
+}
+
+bool handover_comes_back(struct exchange *x, const struct uuid *instance,
+			 const char *host, struct err *e)
+{
+	return list_owed(x->db, instance, host, settle, x, e);
+}
+
 /* A guest that moves while it is off does not run there yet. */
 static bool commit(struct api *api, struct exchange *x, struct handover_view *v,
 		   struct err *e)
@@ -231,7 +263,9 @@ static bool commit(struct api *api, struct exchange *x, struct handover_view *v,
 	p->placed_us = v->now_us;
 	p->attempt = v->row.attempt;
 	p->stopped = v->mode == HANDOVER_COLD;
-	if (!commit_copy(api, x, v, e) || !commit_off_until(x, v, e))
+	v->is_back = false;
+	if (!commit_copy(api, x, v, e) || !commit_off_until(x, v, e) ||
+	    !handover_comes_back(x, &p->instance, p->host, e))
 		return false;
 	if (strcmp(v->instance.state, "possible") != 0) {
 		change_guard(x->change, TABLE_INSTANCE, &v->instance);
@@ -329,8 +363,7 @@ static void write_host(struct json_writer *w, const char *name, const struct hos
 
 static bool may_wipe(const struct handover_view *v)
 {
-	return v->state == HANDOVER_COMMITTED && v->row.ran_there != 0 &&
-	       strcmp(v->placement.host, v->row.source) != 0;
+	return v->state == HANDOVER_COMMITTED && v->row.ran_there != 0 && !v->is_back;
 }
 
 static void write_ends(struct json_writer *w, const struct handover_view *v)

@@ -26,6 +26,7 @@ struct handover_view {
 	struct host_row source, destination;
 	enum handover_mode mode;
 	enum handover_state state;
+	bool is_back; /* committed, but the guest is at the source again or on its way */
 	int64_t now_us;
 };
 
@@ -52,6 +53,9 @@ MUST_CHECK bool handover_weighs(const struct handover_view *v, enum handover_wor
 MUST_CHECK bool handover_enter(struct api *api, struct exchange *x,
 			       struct handover_view *v, enum handover_state next,
 			       struct err *e);
+/* The guest comes to that host: what this still owed of an earlier hand-over is owed no more. */
+MUST_CHECK bool handover_comes_back(struct exchange *x, const struct uuid *instance,
+				    const char *host, struct err *e);
 /* Stages the end of one that nobody claimed, for the guest starts where it is placed. The
  * placement, without `moving`, is the caller's to put. */
 void handover_end_by_start(struct change *c, struct handover_row *h, int64_t now_us);

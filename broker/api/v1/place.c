@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "broker/api/v1/handlers.h"
+#include "broker/api/v1/handover.h"
 #include "broker/api/v1/show.h"
 
 struct place_body {
@@ -183,7 +184,8 @@ static bool present_lets_go(struct move *m, struct err *e)
 	return true;
 }
 
-static void stage_move(struct exchange *x, const struct move *m, struct placement_row *p)
+static bool stage_move(struct exchange *x, const struct move *m, struct placement_row *p,
+		       struct err *e)
 {
 	struct change *c = x->change;
 
@@ -203,6 +205,7 @@ static void stage_move(struct exchange *x, const struct move *m, struct placemen
 		change_guard(c, TABLE_HOST, &m->from);
 	if (m->copy.head.generation != 0)
 		change_guard(c, TABLE_COPY, &m->copy);
+	return handover_comes_back(x, &p->instance, p->host, e);
 }
 
 static struct audit_record *place_audit(struct api *api, struct exchange *x,
@@ -253,10 +256,10 @@ bool api_instance_place(struct api *api, struct exchange *x, struct err *e)
 	a = place_audit(api, x, &m);
 	if (!may)
 		return false;
-	if (moved)
-		stage_move(x, &m, &p);
-	else
+	if (!moved)
 		p = m.now;
+	else if (!stage_move(x, &m, &p, e))
+		return false;
 	a->epoch = p.epoch;
 	place_reply(x, &m, &p, moved);
 	return true;
