@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum outcome { DONE, STALE, REFUSED, BROKEN };
-enum { EVENTS_TRIM_EVERY = 64 };
+enum { EVENTS_TRIM_EVERY = 64, EVENTS_TRIM_MOST = 1024 };
 #define EVENTS_KEPT_US (600 * US_PER_S)
 
 /* A guard asks for the generation alone; the reader verified the row. */
@@ -163,13 +163,16 @@ static bool events_last(struct batch *b, struct err *e)
 	       err_set(e, ERR_DATABASE, "the events cannot be counted");
 }
 
-/* The newest stays whatever its age: the numbers go on from it. */
+/* The newest stays whatever its age: the numbers go on from it. However many there are, only the
+ * first are looked at; one from a time that is still to come is as good as old. */
 static bool events_trim(struct batch *b, int64_t now_us, struct err *e)
 {
 	int64_t gone;
 	QUERY(q, b->db, SQL_EVENT_TRIM);
 
+	query_integer(&q, EVENTS_TRIM_MOST);
 	query_integer(&q, now_us - EVENTS_KEPT_US);
+	query_integer(&q, now_us + EVENTS_KEPT_US);
 	query_integer(&q, b->event_seq);
 	return query_change(&q, &gone, e);
 }

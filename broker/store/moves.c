@@ -116,24 +116,33 @@ bool list_owed(struct reader *r, const struct uuid *instance, const char *host,
 	return each_row_handover(r, &q, each, ctx, e);
 }
 
-bool list_waiting_asks(struct reader *r, const char *host, int64_t since_us,
-		       each_ask *each, void *ctx, struct err *e)
+static bool each_row_ask(struct reader *r, struct query *q, each_ask *each, void *ctx,
+			 struct err *e)
 {
 	struct ask_row row;
 	bool more;
-	QUERY(q, r->db, SQL_ASKS_WAITING);
 
-	query_integer(&q, since_us);
-	query_text(&q, host);
-	query_integer(&q, HOST_MOVES_MAX);
-	while (query_next(&q, &more, e)) {
+	while (query_next(q, &more, e)) {
 		if (!more)
 			return true;
-		if (!row_read(&q, table_spec(TABLE_ASK), r->row, &row, e) ||
+		if (!row_read(q, table_spec(TABLE_ASK), r->row, &row, e) ||
 		    !each(ctx, &row, e))
 			return false;
 	}
 	return false;
+}
+
+bool list_waiting_asks(struct reader *r, const struct ask_filter *f, each_ask *each,
+		       void *ctx, struct err *e)
+{
+	QUERY(q, r->db, f->instance ? SQL_ASKS_OF : SQL_ASKS_WAITING);
+
+	if (f->instance)
+		query_text(&q, f->instance->text);
+	query_integer(&q, f->since_us);
+	query_text(&q, f->host);
+	query_integer(&q, HOST_MOVES_MAX);
+	return each_row_ask(r, &q, each, ctx, e);
 }
 
 bool list_events(struct reader *r, const char *host, int64_t after, each_event *each,

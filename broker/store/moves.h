@@ -42,8 +42,14 @@ MUST_CHECK bool list_host_handovers(struct reader *r, const struct host_filter *
 /* The one of this instance that is committed away from that host, and not closed. */
 MUST_CHECK bool list_owed(struct reader *r, const struct uuid *instance, const char *host,
 			  each_handover *each, void *ctx, struct err *e);
-/* Asks made since then that wait for the host on which their instance is placed. */
-MUST_CHECK bool list_waiting_asks(struct reader *r, const char *host, int64_t since_us,
+struct ask_filter {
+	const char *host;            /* key hash */
+	const struct uuid *instance; /* of this one alone; NULL: of all */
+	int64_t since_us;
+};
+/* Asks made since then that wait for the host on which their instance is placed. At most
+ * HOST_MOVES_MAX. */
+MUST_CHECK bool list_waiting_asks(struct reader *r, const struct ask_filter *f,
 				  each_ask *each, void *ctx, struct err *e);
 /* The first EVENTS_PAGE after that one. */
 MUST_CHECK bool list_events(struct reader *r, const char *host, int64_t after,

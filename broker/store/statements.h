@@ -140,6 +140,9 @@
 	X(READ, ASKS_WAITING, ROW_OF(ASK, ask) "WHERE answer = 'waiting' AND at_us >= $1" \
 		" AND instance IN (SELECT instance FROM placement WHERE host = $2)" \
 		" ORDER BY instance, host LIMIT $3") \
+	X(READ, ASKS_OF, ROW_OF(ASK, ask) "WHERE instance = $1 AND answer = 'waiting'" \
+		" AND at_us >= $2 AND EXISTS (SELECT 1 FROM placement" \
+		" WHERE placement.instance = $1 AND placement.host = $3) ORDER BY host LIMIT $4") \
 	X(READ, EVENTS, "SELECT " EVENT_SQL " FROM event WHERE host = $1 AND seq > $2" \
 		" ORDER BY seq LIMIT $3") \
 	X(READ, EVENT_FIRST, "SELECT seq FROM event WHERE seq > 0 ORDER BY seq LIMIT 1") \
@@ -147,7 +150,9 @@
 	X(WRITE, PARTS_DROP, "DELETE FROM part WHERE instance = $1 AND number <= $2") \
 	X(WRITE, EVENT_INSERT, "INSERT INTO event (seq, host, kind, instance, number, at_us)" \
 		" VALUES ($1, $2, $3, $4, $5, $6)") \
-	X(WRITE, EVENT_TRIM, "DELETE FROM event WHERE at_us < $1 AND seq < $2")
+	X(WRITE, EVENT_TRIM, "DELETE FROM event" \
+		" WHERE seq IN (SELECT seq FROM event ORDER BY seq LIMIT $1)" \
+		" AND (at_us < $2 OR at_us > $3) AND seq < $4")
 
 /* A placement whose host stays, as at each release: neither key nor index is written. */
 #define PLACEMENT_SETTLED 2 /* so many columns come before */

@@ -35,6 +35,7 @@ struct bed {
 	struct api api;
 	struct exchange x;
 	struct err e;
+	int64_t waited_us; /* how long ago the request came */
 };
 
 static UNUSED void bed_open(struct bed *b)
@@ -131,6 +132,7 @@ static UNUSED enum err_kind call(struct bed *b, api_handler *handler, const char
 	must(&b->w, change_new(&x->change, &b->w.e), "change");
 	x->route = &route;
 	x->query = "";
+	x->started_us = b->w.monotonic_us - b->waited_us;
 	x->db = b->r;
 	x->worker = b->worker;
 	x->body = (struct view){ (const uint8_t *)body, strlen(body) };

@@ -84,6 +84,11 @@ static void asks_end(struct bed *b)
 	check("a source that polled 34 s ago still listens", ask(b, '2') == ERR_NONE);
 	b->w.monotonic_us += 1 * SECOND;
 	check("one that polled 35 s ago is silent", ask(b, '3') == ERR_SOURCE_SILENT);
+	b->waited_us = 35 * SECOND;
+	listen(b);
+	b->waited_us = 0;
+	check("so is one whose poll came so long ago, and only now ends",
+	      ask(b, '3') == ERR_SOURCE_SILENT);
 	check("which takes nothing from the ask before", offer(b, '2') == ERR_NONE);
 }
 

@@ -39,6 +39,15 @@ static bool host_sees(struct bed *b, const char *host, enum handover_end end,
 	       strcmp(s.what, numbers) == 0;
 }
 
+static bool owes(struct bed *b, const char *host, int instance, const char *numbers)
+{
+	const struct uuid id = bed_uuid(instance);
+	struct seen s = { 0 };
+
+	return list_owed(b->reader, &id, host, see_handover, &s, &b->e) &&
+	       strcmp(s.what, numbers) == 0;
+}
+
 static void put_all(struct bed *b)
 {
 	static const char *const states[] = { "prepared", "offered",   "claimed",
@@ -102,11 +111,13 @@ static void handovers(struct bed *b)
 	      host_sees(b, "aa", HANDOVERS_FROM, 9000, "1 2 3 4 5"));
 	check("the destination sees the open ones",
 	      host_sees(b, "bb", HANDOVERS_TO, 9000, "1 2 3 4"));
-	check("both see those that ended lately",
-	      host_sees(b, "aa", HANDOVERS_FROM, 5500, "1 2 3 4 5 6 7") &&
-		      host_sees(b, "bb", HANDOVERS_TO, 4000, "1 2 3 4 5 6 7"));
+	check("both see those that ended lately, the last one first",
+	      host_sees(b, "aa", HANDOVERS_FROM, 5500, "1 2 3 4 5 7 6") &&
+		      host_sees(b, "bb", HANDOVERS_TO, 4000, "1 2 3 4 7 6 5"));
 	check("each its own alone", host_sees(b, "bb", HANDOVERS_FROM, 0, "") &&
 					    host_sees(b, "cc", HANDOVERS_TO, 0, ""));
+	check("what is still owed is known by its instance",
+	      owes(b, "aa", 1, "5") && owes(b, "bb", 1, "") && owes(b, "aa", 2, ""));
 	check("those of an instance come by number, page by page",
 	      list_handovers(b->reader, &id, (struct page){ "2", 3 }, see_handover, &s,
 			     &b->e) &&
@@ -128,16 +139,43 @@ static void put_ask(struct bed *b, int n, const char *answer, int64_t at_us)
 static bool see_ask(void *ctx, const struct ask_row *a, UNUSED struct err *e)
 {
 	struct seen *s = ctx;
+	char which[8] = "";
 
 	s->n++;
-	snprintf(s->what, sizeof(s->what), "%s", a->instance.text);
+	for (int n = 1; n <= 4; n++)
+		if (strcmp(a->instance.text, bed_uuid(n).text) == 0)
+			snprintf(which, sizeof(which), "%d", n);
+	text_cut(s->what, sizeof(s->what), which);
 	return true;
+}
+
+/* The asks that wait for this host, of one instance or, with 0, of all. */
+static bool waiting(struct bed *b, const char *host, int instance, int64_t since_us,
+		    const char *what)
+{
+	const struct uuid id = bed_uuid(instance);
+	const struct ask_filter f = { host, instance == 0 ? NULL : &id, since_us };
+	struct seen s = { 0 };
+
+	return list_waiting_asks(b->reader, &f, see_ask, &s, &b->e) &&
+	       s.n == (int)strlen(what) && strcmp(s.what, what) == 0;
+}
+
+/* As many as a list has, before the one that is looked for. */
+static void crowd(struct bed *b)
+{
+	struct ask_row a = { .instance = bed_uuid(1), .at_us = 500 };
+
+	text_cut(a.answer, sizeof(a.answer), "waiting");
+	for (int n = 0; n < HOST_MOVES_MAX; n++) {
+		snprintf(a.host, sizeof(a.host), "a%03d", n);
+		need(b, bed_put(b, TABLE_ASK, &a), "an ask");
+	}
 }
 
 static void asks(struct bed *b)
 {
 	struct placement_row p = { .host = "aa" };
-	struct seen s = { 0 }, none = { 0 };
 
 	for (int n = 1; n <= 4; n++) {
 		p.instance = bed_uuid(n);
@@ -150,11 +188,13 @@ static void asks(struct bed *b)
 	put_ask(b, 3, "waiting", 100);
 	put_ask(b, 4, "waiting", 500);
 	check("a source sees the asks that wait for it and are not old",
-	      list_waiting_asks(b->reader, "aa", 200, see_ask, &s, &b->e) && s.n == 1 &&
-		      strcmp(s.what, bed_uuid(1).text) == 0);
-	check("one on which nothing is placed sees none",
-	      list_waiting_asks(b->reader, "bb", 0, see_ask, &none, &b->e) &&
-		      none.n == 0);
+	      waiting(b, "aa", 0, 200, "1"));
+	check("one on which nothing is placed sees none", waiting(b, "bb", 0, 0, ""));
+	check("those of one instance alone",
+	      waiting(b, "aa", 3, 0, "3") && waiting(b, "aa", 2, 0, "") &&
+		      waiting(b, "aa", 3, 200, "") && waiting(b, "aa", 4, 0, ""));
+	crowd(b);
+	check("whatever else waits for that source", waiting(b, "aa", 3, 0, "3"));
 }
 
 static void put_event(struct bed *b, const char *host, int64_t number)
@@ -209,12 +249,18 @@ static void events(struct bed *b)
 	check("old ones are removed in time",
 	      read_event_ends(b->reader, &first, &last, &b->e) && first == 4 &&
 		      last == 64);
-	raw(b, "UPDATE event SET at_us = 1; DELETE FROM event WHERE seq < 64;"
-	       "UPDATE event SET seq = 127");
+	raw(b, "UPDATE event SET at_us = 9000000000000000 WHERE seq < 100");
+	for (int i = 65; i <= 128; i++)
+		put_event(b, "bb", i);
+	check("so are those of a time that is to come",
+	      read_event_ends(b->reader, &first, &last, &b->e) && first == 65 &&
+		      last == 128);
+	raw(b, "UPDATE event SET at_us = 1; DELETE FROM event WHERE seq < 128;"
+	       "UPDATE event SET seq = 191");
 	put_event(b, "bb", 1);
 	check("a number is never used twice, whatever was removed",
-	      read_event_ends(b->reader, &first, &last, &b->e) && first == 128 &&
-		      last == 128);
+	      read_event_ends(b->reader, &first, &last, &b->e) && first == 192 &&
+		      last == 192);
 }
 
 static void note(void *ctx, const struct change *c)

@@ -20,7 +20,6 @@ struct event_list {
 struct ask_list {
 	struct exchange *x;
 	struct json_writer *w;
-	const struct uuid *instance; /* of this one alone; NULL: of all */
 	int64_t seq;
 };
 
@@ -38,8 +37,6 @@ static bool put_ask(void *ctx, const struct ask_row *row, struct err *e)
 {
 	struct ask_list *l = ctx;
 
-	if (l->instance != NULL && !uuid_equal(l->instance, &row->instance))
-		return true;
 	json_open(l->w, NULL);
 	if (!ask_write(l->x->db, l->w, row, l->seq, e))
 		return false;
@@ -47,11 +44,16 @@ static bool put_ask(void *ctx, const struct ask_row *row, struct err *e)
 	return true;
 }
 
-static bool put_asks(struct api *api, struct ask_list *l, struct err *e)
+/* Of one instance, or, with NULL, of all. */
+static bool put_asks(struct api *api, struct ask_list *l, const struct uuid *instance,
+		     struct err *e)
 {
-	return list_waiting_asks(l->x->db, l->x->who.host.key_hash,
-				 clock_wall_us(api->clock) - HANDOVER_ASK_US, put_ask, l,
-				 e);
+	const struct ask_filter f = { .host = l->x->who.host.key_hash,
+				      .instance = instance,
+				      .since_us = clock_wall_us(api->clock) -
+						  HANDOVER_ASK_US };
+
+	return list_waiting_asks(l->x->db, &f, put_ask, l, e);
 }
 
 static bool put_handover(struct exchange *x, struct json_writer *w,
@@ -90,10 +92,10 @@ static bool is_told_later(const struct event_list *l, size_t i)
 static bool put_event(struct api *api, struct exchange *x, struct json_writer *w,
 		      const struct event_row *event, struct err *e)
 {
-	struct ask_list asks = { x, w, &event->instance, event->seq };
+	struct ask_list asks = { x, w, event->seq };
 
 	if (strcmp(event->kind, "ask") == 0)
-		return put_asks(api, &asks, e);
+		return put_asks(api, &asks, &event->instance, e);
 	return put_handover(x, w, event, e);
 }
 
@@ -152,7 +154,7 @@ bool api_host_events(struct api *api, struct exchange *x, struct err *e)
 
 	if (!stream_parse(x, &s, e) || !reader_begin(x->db, e))
 		return false;
-	presence_note(api->presence, host, clock_monotonic_us(api->clock));
+	presence_note(api->presence, host, x->started_us);
 	ok = stream_read(x, &s, e);
 	if (ok && s.list.n == 0 && !s.reset && exchange_waits(x, host, s.seconds)) {
 		reader_end(x->db);
@@ -201,7 +203,7 @@ static bool own_write(struct api *api, struct exchange *x, struct err *e)
 		return false;
 	json_close_list(&w);
 	json_open_list(&w, "asks");
-	if (!put_asks(api, &asks, e) || !read_event_ends(x->db, &first, &last, e))
+	if (!put_asks(api, &asks, NULL, e) || !read_event_ends(x->db, &first, &last, e))
 		return false;
 	json_close_list(&w);
 	json_put_integer(&w, "next", last);
