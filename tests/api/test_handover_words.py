@@ -83,7 +83,18 @@ def test_who_may_not_abort(broker):
                       ("host_admin", "forbidden"), ("anybody", "unauthenticated"),
                       ("stranger", "not_found")):
         refused(m.try_abort(getattr(broker, who)), code)
+    for hosts in ("h1", "h2", "h3"):
+        near = broker.person("nadia", "operator", projects="p1", hosts=hosts)
+        refused(m.try_abort(near), "forbidden")
     assert m.state() == "prepared"
+
+
+def test_nobody_said_that_a_fenced_source_is_off(own_broker):
+    b, m = own_broker, Move(own_broker, "host").claimed()
+    assert b.host_admin.post("/v1/hosts/h1/fence").status_code == 200
+    m.say(m.to, "running", "committed")
+    facts = b.owner.explain(m.id)["facts"]
+    assert not any(f["name"] == "earlier_host_is_off" for f in facts)
 
 
 def test_who_may_not_say(broker):

@@ -218,13 +218,13 @@ static bool commit_copy(struct api *api, struct exchange *x,
 	return true;
 }
 
-/* Where the source was said to be off, that is so until its copy's lease has ended. */
+/* Where a person decides, the source was said to be off: so it is until its copy's lease has ended. */
 static bool commit_off_until(struct exchange *x, struct handover_view *v, struct err *e)
 {
 	struct copy_row c;
 	int64_t until_us;
 
-	if (!host_is_barred(&v->source))
+	if (x->who.kind == PRINCIPAL_HOST)
 		return true;
 	if (!read_copy(x->db, &v->row.instance, v->row.source, &c, e))
 		return false;

@@ -157,13 +157,23 @@ bool api_handover_say(struct api *api, struct exchange *x, struct err *e)
 	return true;
 }
 
-/* Whoever may call it off: both hosts, the owner, and those who may place it. */
+static bool reaches_both(const struct exchange *x, const struct handover_view *v,
+			 struct err *e)
+{
+	return (gate_reaches_host(&x->who.token, v->source.name) &&
+		gate_reaches_host(&x->who.token, v->destination.name)) ||
+	       err_set(e, ERR_FORBIDDEN,
+		       "the token does not reach both hosts of the hand-over");
+}
+
+/* Whoever may call it off: both hosts, the owner, and those who may prepare it. */
 static bool may_abort(const struct exchange *x, const struct handover_view *v,
 		      struct err *e)
 {
-	if (x->who.kind == PRINCIPAL_HOST || x->who.role == ROLE_OPERATOR ||
-	    x->who.role == ROLE_ORCHESTRATOR || gate_is_owner(&x->who, &v->instance))
+	if (x->who.kind == PRINCIPAL_HOST || gate_is_owner(&x->who, &v->instance))
 		return true;
+	if (x->who.role == ROLE_OPERATOR || x->who.role == ROLE_ORCHESTRATOR)
+		return reaches_both(x, v, e);
 	return err_set(e, ERR_FORBIDDEN,
 		       "owner, operator, orchestrator or its hosts may abort it");
 }
@@ -208,10 +218,8 @@ static const struct json_field resolve_fields[] = {
 static bool resolve_word(const struct exchange *x, const struct handover_view *v,
 			 const char *runs_on, enum handover_word *ret, struct err *e)
 {
-	if (!gate_reaches_host(&x->who.token, v->source.name) ||
-	    !gate_reaches_host(&x->who.token, v->destination.name))
-		return err_set(e, ERR_FORBIDDEN,
-			       "the token does not reach both hosts of the hand-over");
+	if (!reaches_both(x, v, e))
+		return false;
 	if (strcmp(runs_on, v->source.name) == 0)
 		*ret = HANDOVER_SAYS_RUNS_ON_SOURCE;
 	else if (strcmp(runs_on, v->destination.name) == 0)
