@@ -22,5 +22,9 @@ struct move;
 struct handover;
 MUST_CHECK bool mover_close(struct agent *a, const struct move *m,
 			    const struct handover *h, struct err *e);
+/* The guest of a cold move may be started as soon as that is committed: what the mover would do
+ * next is done now, so that the copy is there. The caller has the turn. */
+MUST_CHECK bool mover_settle_cold(struct agent *a, const struct uuid *instance,
+				  struct err *e);
 
 #endif

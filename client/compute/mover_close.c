@@ -210,19 +210,42 @@ static bool close_it(struct closing *c, struct err *e)
 	return has_committed(c) ? destination_wins(c, e) : destination_loses(c, e);
 }
 
-bool mover_close(struct agent *a, const struct move *m, const struct handover *h,
-		 struct err *e)
+static bool close_in_turn(struct agent *a, const struct move *m, const struct handover *h,
+			  struct err *e)
 {
 	struct closing c = { .agent = a, .h = h };
 	const struct uuid *id = &m->instance;
+
+	return move_load(agent_state_dir(a), id, &c.move, e) &&
+	       guest_load(agent_state_dir(a), id, &c.guest, &c.has_guest, e) &&
+	       (c.move.number != m->number || strcmp(c.move.side, m->side) != 0 ||
+		close_it(&c, e));
+}
+
+bool mover_close(struct agent *a, const struct move *m, const struct handover *h,
+		 struct err *e)
+{
 	bool ok;
 
-	if (!turns_take(a->turns, id, TURN_MS, e))
+	if (!turns_take(a->turns, &m->instance, TURN_MS, e))
 		return false;
-	ok = move_load(agent_state_dir(a), id, &c.move, e) &&
-	     guest_load(agent_state_dir(a), id, &c.guest, &c.has_guest, e) &&
-	     (c.move.number != m->number || strcmp(c.move.side, m->side) != 0 ||
-	      close_it(&c, e));
-	turns_give(a->turns, id);
+	ok = close_in_turn(a, m, h, e);
+	turns_give(a->turns, &m->instance);
 	return ok;
+}
+
+bool mover_settle_cold(struct agent *a, const struct uuid *instance, struct err *e)
+{
+	struct handover h;
+	bool answered;
+	struct move m;
+
+	if (!move_load(agent_state_dir(a), instance, &m, e))
+		return false;
+	if (!move_is(&m, MOVE_DESTINATION, MOVE_STORED))
+		return true;
+	if (!broker_handover(a->broker, instance, m.number, &h, &answered, e))
+		return false;
+	return !(handover_is(&h, "committed") || handover_is(&h, "closed")) ||
+	       close_in_turn(a, &m, &h, e);
 }

@@ -3,6 +3,7 @@
 
 #include "client/compute/incoming.h"
 #include "client/compute/message.h"
+#include "client/compute/mover.h"
 #include "client/compute/process.h"
 #include "client/compute/release.h"
 #include "client/compute/report.h"
@@ -71,6 +72,17 @@ static bool is_awaited(struct call *c, struct err *e)
 	return false;
 }
 
+/* What keeps it from being settled now keeps the start from nothing. */
+static bool settle_arrival(struct call *c, struct err *e)
+{
+	struct err unsettled = { 0 };
+	struct agent *a = c->agent;
+
+	if (!mover_settle_cold(a, &c->ask.instance, &unsettled))
+		log_err(a->log, LOG_LEVEL_WARN, "arrival not settled", &unsettled);
+	return guest_load(agent_state_dir(a), &c->ask.instance, &c->guest, &c->found, e);
+}
+
 static bool give(struct call *c, const char *purpose, bool pass_unknown, struct err *e)
 {
 	struct release r = { .purpose = purpose,
@@ -78,6 +90,8 @@ static bool give(struct call *c, const char *purpose, bool pass_unknown, struct 
 			     .has_state = has_state(c) };
 	OWNED(secret) value = NULL;
 
+	if (!settle_arrival(c, e))
+		return false;
 	if (release_get(c->agent, &r, &c->guest, &value, e))
 		return is_awaited(c, e) && define(c, value, e);
 	if (!pass_unknown || !call_may_pass(c, r.unanswered, e))
@@ -270,8 +284,8 @@ static bool op_run(struct call *c, struct err *e)
 	OWNED(secret) value = NULL;
 	struct err second = { 0 };
 
-	if (!is_idle(c, e) || !release_get(c->agent, &r, &c->guest, &value, e) ||
-	    !is_awaited(c, e))
+	if (!is_idle(c, e) || !settle_arrival(c, e) ||
+	    !release_get(c->agent, &r, &c->guest, &value, e) || !is_awaited(c, e))
 		return false;
 	if (!fill_pipes(c, value, e)) {
 		(void)!release_report_stopped(c->agent, &c->guest, &second);

@@ -58,6 +58,18 @@ def test_back_before_it_ran_anywhere(world, off):
     assert off.start(world.a).nv == off.nv
 
 
+def test_a_start_as_soon_as_it_is_there(world, off):
+    """Before the destination's agent has done all that it does after a move."""
+    if off.policy != "host":
+        pytest.skip("its copy is what a start needs")
+    with world.b.steps.held("said"):
+        cold(off, world.a, world.b)
+        assert off.start(world.b).nv == off.nv
+    off.settled()
+    assert off.running_on() == {"h2"}
+    assert len(off.keys(world.b).copies) == 1
+
+
 def test_a_running_guest_does_not_move_cold(world, off):
     if off.policy != "deployment":
         off.permit()
