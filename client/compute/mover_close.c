@@ -149,6 +149,15 @@ static bool destination_loses(struct closing *c, struct err *e)
 	return forget(c, e);
 }
 
+/* Hosts keep no copies, or it has moved on already. Whatever else goes wrong may go well later, and
+ * without the copy the next start would need the owner. */
+static bool is_no_copy(enum err_kind kind)
+{
+	return kind == ERR_FORBIDDEN || kind == ERR_NOT_FOUND ||
+	       kind == ERR_NOT_PLACED_HERE || kind == ERR_HOST_FENCED ||
+	       kind == ERR_HOST_REVOKED || kind == ERR_BAD_SEALED;
+}
+
 /* The copy gets the lease that was issued with the commit. */
 static bool keep_copy(struct closing *c, struct err *e)
 {
@@ -164,11 +173,11 @@ static bool keep_copy(struct closing *c, struct err *e)
 		return false;
 	if (!found)
 		return true;
-	if (broker_lease(c->agent->broker, &held, &copy.lease, &answered, e))
-		return release_save_copy(c->agent, &copy, e);
-	if (!answered)
+	if (broker_lease(c->agent->broker, &held, &copy.lease, &answered, e) &&
+	    release_save_copy(c->agent, &copy, e))
+		return true;
+	if (!is_no_copy(e->kind))
 		return false;
-	/* Hosts keep no copies, or it has moved on already. */
 	log_err(c->agent->log, LOG_LEVEL_INFO, "no copy kept", e);
 	err_clear(e);
 	return true;

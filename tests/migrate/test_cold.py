@@ -70,6 +70,25 @@ def test_a_start_as_soon_as_it_is_there(world, off):
     assert len(off.keys(world.b).copies) == 1
 
 
+def test_placed_back_the_first_host_owes_nothing(world, off):
+    """It starts there again, and what is left of its departure is not about that start."""
+    if off.policy != "deployment":
+        pytest.skip("placed back by an operator alone")
+    cold(off, world.a, world.b)
+    world.b.no_reports_wait()
+    bed.until(lambda: not off.open_record(world.b), "h2 is done with it")
+    world.ctl("operator", "instance", "place", off.id, "h1")
+    off.define(world.a)
+    assert off.start(world.a).nv == off.nv
+    assert off.open_record(world.a) == ""
+    world.a.host.virsh("suspend", off.name)  # the agent looks at each event
+    world.a.host.virsh("resume", off.name)
+    world.a.no_reports_wait()
+    said = world.ctl("operator", "instance", "place", off.id, "h2", check=False)
+    assert said.returncode != 0, "it runs on h1"
+    assert off.ticking() == {"h1"}
+
+
 def test_a_running_guest_does_not_move_cold(world, off):
     if off.policy != "deployment":
         off.permit()
