@@ -37,6 +37,21 @@ bool read_ask(struct reader *r, const struct uuid *instance, const char *host,
 	return true;
 }
 
+bool read_arrival(struct reader *r, const struct placement_row *p,
+		  struct handover_row *ret, struct err *e)
+{
+	bool found;
+	QUERY(q, r->db, SQL_HANDOVER_BROUGHT);
+
+	*ret = (struct handover_row){ 0 };
+	query_text(&q, p->instance.text);
+	query_integer(&q, p->number);
+	query_text(&q, p->host);
+	query_integer(&q, p->epoch - 1);
+	return query_next(&q, &found, e) &&
+	       (!found || row_read(&q, table_spec(TABLE_HANDOVER), r->row, ret, e));
+}
+
 static bool each_row_handover(struct reader *r, struct query *q, each_handover *each,
 			      void *ctx, struct err *e)
 {

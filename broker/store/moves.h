@@ -12,6 +12,9 @@
 
 MUST_CHECK bool read_handover(struct reader *r, const struct uuid *instance,
 			      int64_t number, struct handover_row *ret, struct err *e);
+/* One before the newest: it has brought the guest to where it is placed, and is not closed. */
+MUST_CHECK bool read_arrival(struct reader *r, const struct placement_row *p,
+			     struct handover_row *ret, struct err *e);
 MUST_CHECK bool read_part(struct reader *r, const struct handover_row *of, int64_t part,
 			  struct part_row *ret, struct err *e);
 MUST_CHECK bool read_ask(struct reader *r, const struct uuid *instance, const char *host,

@@ -137,6 +137,9 @@
 		" AND instance = $2 AND ended_us <> 0 AND state = 'committed'") \
 	X(READ, HANDOVERS_FROM_ENDED, HANDOVERS_OF("source") HANDOVERS_ENDED_SQL) \
 	X(READ, HANDOVERS_TO_ENDED, HANDOVERS_OF("destination") HANDOVERS_ENDED_SQL) \
+	X(READ, HANDOVER_BROUGHT, ROW_OF(HANDOVER, handover) \
+		"WHERE instance = $1 AND number < $2 AND destination = $3 AND epoch = $4" \
+		" AND state = 'committed' ORDER BY number DESC LIMIT 1") \
 	X(READ, ASKS_WAITING, ROW_OF(ASK, ask) "WHERE answer = 'waiting' AND at_us >= $1" \
 		" AND instance IN (SELECT instance FROM placement WHERE host = $2)" \
 		" ORDER BY instance, host LIMIT $3") \

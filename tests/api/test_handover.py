@@ -459,6 +459,18 @@ def test_a_start_of_its_own_proves_that_it_ran_there(broker):
 # ---- rows ----
 
 
+def test_a_start_proves_it_whatever_was_called_off_since(broker):
+    m = Move(broker, mode="cold").committed()
+    r = broker.operator.post(f"/v1/instances/{m.id}/handovers", {"destination": "h3"})
+    assert r.status_code == 201 and r.json()["number"] == 2
+    assert not broker.operator.get(m.url()).json()["ran_there"]
+    m.ran_there()
+    assert broker.operator.get(m.url(n=2)).json()["state"] == "aborted"
+    h = broker.operator.get(m.url()).json()
+    assert h["ran_there"] and h["may_wipe"]
+    m.say(m.a, "wiped", "closed")
+
+
 def test_a_row_changed_by_hand_is_refused(own_broker):
     m = Move(own_broker).prepare().offer()
     own_broker.sql("UPDATE handover SET destination = ?", own_broker.h1.fingerprint)

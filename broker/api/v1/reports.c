@@ -50,6 +50,7 @@ struct seen {
 	struct placement_row placement;
 	struct copy_row copy;
 	struct handover_row handover; /* the newest */
+	struct handover_row arrival;  /* an earlier one that brought the guest here */
 	enum report_kind kind;
 };
 
@@ -82,9 +83,10 @@ static bool handover_is(const struct seen *s, enum handover_state is)
  * that the guest ran there: the source may wipe what it has left. */
 static void note_ran_there(struct exchange *x, struct seen *s, const struct report *r)
 {
-	struct handover_row *h = &s->handover;
+	struct handover_row *h =
+		handover_is(s, HANDOVER_COMMITTED) ? &s->handover : &s->arrival;
 
-	if (!handover_is(s, HANDOVER_COMMITTED) || h->ran_there != 0 ||
+	if (h->head.generation == 0 || h->ran_there != 0 ||
 	    !handover_asker_is(x, h->destination) || s->placement.epoch <= h->epoch ||
 	    uuid_equal(&h->attempt, &r->attempt))
 		return;
@@ -190,11 +192,14 @@ static bool see(struct exchange *x, const struct report *r, struct seen *ret,
 {
 	const char *host = x->who.host.key_hash;
 
+	ret->arrival = (struct handover_row){ 0 };
 	return read_instance(x->db, &r->instance, &ret->instance, e) &&
 	       read_placement(x->db, &r->instance, &ret->placement, e) &&
 	       read_handover(x->db, &r->instance, ret->placement.number, &ret->handover,
 			     e) &&
-	       read_copy(x->db, &r->instance, host, &ret->copy, e);
+	       read_copy(x->db, &r->instance, host, &ret->copy, e) &&
+	       (ret->kind != STARTED || ret->placement.number < 2 ||
+		read_arrival(x->db, &ret->placement, &ret->arrival, e));
 }
 
 /* False: it is about nothing of this host's, and changes nothing. */
