@@ -392,6 +392,8 @@ def test_a_start_where_it_is_placed_calls_it_off(broker, security, state):
     assert got.status_code == 200, got.text
     assert got.json()["kind"] == ("use_copy" if security == "host" else "sealed")
     assert got.json()["number"] == 1 and m.state() == "aborted"
+    trail = next(a for a in broker.audit() if a["verb"] == "release" and a["instance"] == m.id)
+    assert trail["target"] == "hand-over 1 is called off"
     refused(m.try_claim(), "handover_state")
     m.attempt = new_id()
     m.prepare()

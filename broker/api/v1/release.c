@@ -121,15 +121,26 @@ static bool record_attempt(struct exchange *x, struct release *r, struct err *e)
 	return true;
 }
 
+/* The large row is copied only where there is one; the trail names what has ended. */
+static void end_handover(struct exchange *x, const struct release *r)
+{
+	struct handover_row h = r->may.handover;
+	char ends[48];
+
+	if (text_format(ends, sizeof(ends), "hand-over %lld is called off",
+			(long long)h.number))
+		text_cut(change_audit(x->change)->target, 2 * NAME_SIZE, ends);
+	handover_end_by_start(x->change, &h, r->may.now_us);
+}
+
 /* From here on Place counts this attempt: it is the newest, and its guest has not stopped. A
  * start where the guest is placed calls a hand-over off that nobody has claimed. */
 static void record_placement(struct exchange *x, struct release *r)
 {
 	struct placement_row p = r->may.placement;
-	struct handover_row h = r->may.handover;
 
-	if (h.head.generation != 0) {
-		handover_end_by_start(x->change, &h, r->may.now_us);
+	if (r->may.handover.head.generation != 0) {
+		end_handover(x, r);
 		r->puts |= BIT(TABLE_HANDOVER);
 		p.moving = 0;
 	} else if (r->may.redelivered) {
