@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "broker/daemon/broker.h"
+
 enum { SLAB_BYTES = 64 * 1024 };
 
 bool local_exists(const struct config *c, struct err *e)
@@ -17,6 +19,22 @@ bool local_exists(const struct config *c, struct err *e)
 	return err_errno(e, ERR_CONFIG, "cannot look into %s", c->state);
 }
 
+/* A broker of an earlier release that serves would go on with its own schema, underneath. */
+static bool may_migrate(const struct config *c, struct err *e)
+{
+	OWNED(store_file) f = NULL;
+	bool older = false;
+
+	if (!store_file_open(c->database, &f, e) || !store_file_is_older(f, &older, e))
+		return false;
+	return !older || !broker_is_running(c) ||
+	       err_set(e, ERR_DATABASE_LOCKED,
+		       "the vtpm-brokerd that serves %s is of an earlier release: "
+		       "restart "
+		       "it first",
+		       c->state);
+}
+
 static bool open_parts(struct local *l, const char *writer, struct err *e)
 {
 	struct store_options o = { .path = l->config.database,
@@ -24,7 +42,8 @@ static bool open_parts(struct local *l, const char *writer, struct err *e)
 				   .clock = clock_system(),
 				   .margin_bytes = LOCAL_MARGIN_BYTES };
 
-	if (!local_exists(&l->config, e) || !secret_slab_open(SLAB_BYTES, e) ||
+	if (!local_exists(&l->config, e) || !may_migrate(&l->config, e) ||
+	    !secret_slab_open(SLAB_BYTES, e) ||
 	    !keys_open(l->config.root_key, l->config.database, &l->keys, e))
 		return false;
 	o.keys = (struct store_keys){ .row = l->keys->row, .audit = l->keys->audit };

@@ -50,6 +50,16 @@ void store_file_free(struct store_file *f)
 	free(f);
 }
 
+bool store_file_is_older(struct store_file *f, bool *ret, struct err *e)
+{
+	int64_t version;
+
+	if (!db_schema_version(f->db, &version, e))
+		return false;
+	*ret = version < migrations_count;
+	return true;
+}
+
 bool store_file_put(struct store_file *f, const char *name, struct view value,
 		    struct err *e)
 {

@@ -34,6 +34,8 @@ MUST_CHECK bool store_file_create(const char *path, struct store_file **ret,
 				  struct err *e); /* fails if it exists */
 MUST_CHECK bool store_file_open(const char *path, struct store_file **ret, struct err *e);
 void store_file_free(struct store_file *f);
+/* Its schema is an earlier release's; store_open brings it to this one's. */
+MUST_CHECK bool store_file_is_older(struct store_file *f, bool *ret, struct err *e);
 MUST_CHECK bool store_file_put(struct store_file *f, const char *name, struct view value,
 			       struct err *e);
 MUST_CHECK bool store_file_get(struct store_file *f, const char *name, uint8_t *ret,

@@ -532,6 +532,15 @@ def test_a_newer_schema_is_refused(fresh):
     both_refuse(fresh, code=1, says="made by a newer release")
 
 
+def test_nothing_is_migrated_underneath_a_broker_that_serves(fresh):
+    fresh.start()
+    fresh.sql("UPDATE meta SET value = 1 WHERE name = 'schema'")
+    for words in (["token", "list"], ["verify-db"]):
+        done = fresh.run(*words, "--state", str(fresh.state), check=False)
+        assert done.returncode != 0 and "restart it first" in done.stderr, done.stderr
+    assert fresh.sql("SELECT value FROM meta WHERE name = 'schema'") == [[1]]
+
+
 def test_a_locked_database_is_named(fresh):
     with closing(sqlite3.connect(fresh.database)) as db:
         db.execute("BEGIN IMMEDIATE")
