@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import bed
 import pytest
 from bed import new_id, refused
+from moving import Move
 from test_release import started
 
 
@@ -216,6 +217,21 @@ def test_low_disk_stops_creates_then_changes_then_releases(small_disk):
     leave_free(b, None)
     assert b.h1.release(i).status_code == 200
     assert b.owner.create()
+    assert b.auditor.get("/v1/audit/verify").json()["ok"]
+
+
+@needs_root
+def test_low_disk_lets_a_move_that_was_begun_end(small_disk):
+    b = small_disk
+    gone, back = Move(b).prepare().offer(), Move(b).prepare().offer()
+    leave_free(b, 10)
+    refused(Move.try_prepare(gone), "handover_open")
+    gone.claim().commit()
+    back.claim()
+    assert back.try_abort(b.operator).json()["state"] == "aborting"
+    back.say(b.h2, "erased", "aborted")
+    refused(back.try_prepare(), "audit_unavailable")
+    leave_free(b, None)
     assert b.auditor.get("/v1/audit/verify").json()["ok"]
 
 

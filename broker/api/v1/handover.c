@@ -313,6 +313,7 @@ bool handover_enter(struct api *api, struct exchange *x, struct handover_view *v
 		change_guard(x->change, TABLE_HOST, &x->who.host);
 	v->state = next;
 	text_cut(v->row.state, sizeof(v->row.state), handover_state_name(next));
+	change_set_class(x->change, CHANGE_RELEASE); /* what was begun is to end */
 	change_put(x->change, TABLE_HANDOVER, &v->row);
 	tell_both(x->change, &v->row);
 	return change_ok(x->change, e);
