@@ -299,8 +299,9 @@ class Ticking:
         return one.host.disk / f"var/lib/libvirt/swtpm/{self.id}/tpm2/tpm2-00.permall"
 
     def kill_qemu(self, one):
-        pid = (one.host.disk / f"run/libvirt/qemu/{self.name}.pid").read_text()
-        one.host.run("kill", "-KILL", pid, check=False)
+        pid = one.host.disk / f"run/libvirt/qemu/{self.name}.pid"
+        bed.until(pid.exists, f"{self.name} has an emulator on {one.name}")
+        one.host.run("kill", "-KILL", pid.read_text(), check=False)
 
     def end(self):
         """Off, and defined nowhere; the TPM's state goes along."""

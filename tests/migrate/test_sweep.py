@@ -104,16 +104,23 @@ class Crash:
         """It waits for somebody to say which host is off: nobody else can know."""
         return h.get("state") == "aborting" and "cannot_say" == h["destination_said"]
 
+    def waits_to_be_used(self, h):
+        """Who prepared it for others to use may do so still."""
+        return h.get("state") == "prepared" and h["by"] == "operator"
+
     def end(self):
         """Until it has ended, by an operator's word where one is needed."""
         def over():
             h = self.guest.handover()
             ended = h.get("state") in ("closed", "aborted", None)
-            return h if ended or self.is_stuck(h) or self.waits_for_a_start(h) else None
+            waits = (self.is_stuck(h) or self.waits_for_a_start(h) or self.waits_to_be_used(h))
+            return h if ended or waits else None
         try:
             h = bed.until(over, "it ends", 25)
         except AssertionError as why:
             raise AssertionError(f"{why} {self.guest.handover()}\n{self.world.tails()}") from None
+        if self.waits_to_be_used(h):
+            self.guest.abort()
         if self.is_stuck(h) and not self.goes_on():
             self.decide(self.guest.handover())
 
@@ -139,7 +146,9 @@ class Crash:
         """The guest runs where it is placed, or can be started there; nothing is elsewhere."""
         guest, home = self.guest, self.guest.host()
         other = self.world.other(home)
-        assert guest.running_on() <= {home.name}
+        # What is left of it elsewhere is paused; libvirt or the agent ends it in a moment.
+        assert guest.running_now() <= {home.name}
+        bed.until(lambda: guest.running_on() <= {home.name}, f"only {home.name} has it")
         if not guest.running_on():
             if not guest.state(home):
                 guest.define(home)
