@@ -7,8 +7,7 @@ import time
 import pytest
 
 MOVES = int(os.environ.get("VTPM_MOVES", "0"))  # 0: as many as there is time for
-SECONDS = 40
-RECORDED = 4
+SECONDS = 15
 MARK = b"MARKED-secret-of-a-guest-that-moves-0123456789ab"  # a multiple of three: one base64
 
 
@@ -74,4 +73,4 @@ def test_back_and_forth(world, guests):
     assert guest.placed() == (source.name, epoch + moved) and guest.number() == number + moved
     assert guest.ran_twice() == []
     print(f"{moved} moves")
-    assert moved >= 10
+    assert moved >= 4

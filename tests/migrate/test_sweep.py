@@ -3,7 +3,7 @@
 
 Whatever it is: the guest never runs twice beyond what a plain move is known to, one host is
 entitled, the guest runs there or can be started there with the TPM that it had, and nothing is
-left where it is not. VTPM_SWEEP=all runs every case, else a choice that touches each step and
+left where it is not. VTPM_MIGRATE=all runs every case, else a choice that touches each step and
 each victim; the last test prints how many of how many.
 """
 import os
@@ -13,7 +13,7 @@ import pytest
 import moving
 import world as bed
 
-ALL = os.environ.get("VTPM_SWEEP") == "all"
+ALL = os.environ.get("VTPM_MIGRATE") == "all"
 WINDOW = 15
 LOST_ANSWER = {("answer", "destination's libvirtd"), ("answer", "destination's agent")}
 
