@@ -156,12 +156,13 @@ enum course course_destination(struct move *m, const struct sight *s)
 
 /* ---- a cold move ---- */
 
-/* The source's guest is off: it has something to say only where it could not offer. What a destination has not stored by the
- * time that it takes, or before it was called off, it gives up. */
+/* The source's guest is off: that it keeps it decides nothing once it is claimed, but a person may
+ * then decide for it. What a destination has not stored by the time that it takes, or before it was
+ * called off, it gives up. */
 enum course course_cold(struct move *m, const struct sight *s)
 {
 	if (move_is(m, MOVE_SOURCE, MOVE_CONSENTED))
-		return COURSE_WAIT;
+		return s->aborting && s->has_state ? say_dead(m, MOVE_KEEP) : COURSE_WAIT;
 	if (!move_is(m, MOVE_DESTINATION, MOVE_KEYED))
 		return COURSE_SAY;
 	return s->aborting || s->calls_over ? say_dead(m, MOVE_ERASED) : COURSE_WAIT;

@@ -24,7 +24,8 @@ struct sight {
 	struct watch_seen
 		seen; /* taken after the look, so that it lacks no event before it */
 	bool calls_over; /* of libvirt's hook: whatever was to come of the key is there by now */
-	bool aborting; /* the broker wants it called off */
+	bool aborting;  /* the broker wants it called off */
+	bool has_state; /* of a cold move: the TPM's state is here, and the guest is off */
 };
 
 enum course {

@@ -78,6 +78,19 @@ static bool are_calls_over(const struct leg *l)
 	return clock_monotonic_us(a->clock) - since_us > patience_s * US_PER_S;
 }
 
+/* Nobody gets a release meanwhile: what is off stays off. */
+static bool look_at_state(struct leg *l, struct err *e)
+{
+	struct tpm_state_id state;
+	struct path dir;
+
+	if (!tpm_state_dir(&l->agent->config->tpm_states, &l->move.instance, &dir, e) ||
+	    !tpm_state_look(dir.text, &state, e))
+		return false;
+	l->sight.has_state = state.present;
+	return true;
+}
+
 static bool look(struct leg *l, struct err *e)
 {
 	struct agent *a = l->agent;
@@ -85,7 +98,7 @@ static bool look(struct leg *l, struct err *e)
 
 	l->sight.calls_over = are_calls_over(l);
 	if (is_cold(l))
-		return true;
+		return look_at_state(l, e);
 	/* After a restart of this agent: what comes between this look and the next is told. */
 	watch_resume(a->watch, id);
 	if (!libvirt_look(a->libvirt, id, &l->sight.look, e) ||

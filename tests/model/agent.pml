@@ -92,6 +92,19 @@ inline says_it_is_here(h, n)
 	fi
 }
 
+/* Cold, and called off: the guest is off, and its TPM's state is here. It decides nothing, but lets
+ * an operator decide when the destination is off for good. */
+#define KEEPS_COLD(h, n) \
+	(MODE == COLD && MINE(h, n) && st[n] == ABORTING && q[h] == OFF && ver[h] != NONE)
+inline keeps_what_is_off(h, n)
+{
+	KEEPS_COLD(h, n) ->
+	if
+	:: dead[h] < n -> printf("agent %d records %d as dead\n", h, n); dead[h] = n
+	:: else -> printf("agent %d says keep of %d\n", h, n); SAY(n, KEEP)
+	fi
+}
+
 /* STOPPED/migrated was seen for this job, and nothing runs. Absence is no proof. */
 inline says_gone(h, n)
 {

@@ -214,6 +214,7 @@ init {
 	EACH_HOST(suspends)
 	HOST_N(records_dead)
 	HOST_N(says_it_is_here)
+	HOST_N(keeps_what_is_off)
 	HOST_N(says_gone)
 	HOST_N(asks_for_abort)
 	HOST_N(source_sees_aborted)

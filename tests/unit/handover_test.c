@@ -39,6 +39,8 @@ static const struct {
 	  { .state = S(CLAIMED) }, W(KEEP), HANDOVER_MOVES_ON, S(ABORTING) },
 	{ "keep ends a strict one: the destination waits for the commit",
 	  { .mode = S(STRICT), .state = S(CLAIMED) }, W(KEEP), HANDOVER_MOVES_ON, S(ABORTED) },
+	{ "in a cold one that is called off it ends nothing, and lets a person decide",
+	  { .mode = S(COLD), .state = S(ABORTING) }, W(KEEP), HANDOVER_MOVES_ON, S(ABORTING) },
 	{ "a guest that never left is the source's",
 	  { .state = S(ABORTING) }, W(NEVER_LEFT), HANDOVER_MOVES_ON, S(ABORTED) },
 	{ "a claim wins over an abort that is under way",
