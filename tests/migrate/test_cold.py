@@ -89,6 +89,29 @@ def test_placed_back_the_first_host_owes_nothing(world, off):
     assert off.ticking() == {"h1"}
 
 
+def test_the_destination_is_lost_before_it_has_the_state(world, off):
+    """Nobody but the source can have the guest, once the other host is off for good."""
+    if off.policy != "deployment":
+        pytest.skip("it is the same with every policy")
+    with world.b.steps.held("claimed"):
+        off.prepare(world.b, mode="cold")
+        world.b.steps.reached("claimed")
+        world.b.kill_agent()
+    off.abort()
+    try:
+        bed.until(lambda: off.handover()["source_said"] == "keep", "the source keeps it")
+        assert off.resolve(world.a, check=False).returncode != 0, "h2 is not fenced"
+        world.ctl("host-admin", "host", "fence", "h2")
+        off.resolve(world.a)
+        bed.until(lambda: not off.open_record(world.a), "h1 is done with it")
+        assert off.start(world.a).nv == off.nv
+    finally:
+        world.ctl("host-admin", "host", "unfence", "h2")
+        world.repair()
+    off.settled("aborted")
+    assert off.ticking() == {"h1"} and off.keys(world.b) == ([], [], [])
+
+
 def test_a_running_guest_does_not_move_cold(world, off):
     if off.policy != "deployment":
         off.permit()
