@@ -71,14 +71,12 @@ static bool row_write(struct batch *b, const struct change_entry *entry, enum st
 }
 
 /* The row to be replaced has to verify, or writing a new MAC would launder it. */
-static bool row_put(struct batch *b, const struct change_entry *entry, bool *ret_stale,
-		    struct err *e)
+static bool row_replace(struct batch *b, const struct change_entry *entry,
+			bool *ret_stale, struct err *e)
 {
 	const struct table_spec *s = entry->spec;
 	union row old;
 
-	if (generation_of(entry) == 0)
-		return row_write(b, entry, s->insert, ret_stale, e);
 	memcpy(&old, entry->row, s->key_size);
 	if (!row_get(b->db, s, b->row, &old, e))
 		return false;
@@ -88,6 +86,14 @@ static bool row_put(struct batch *b, const struct change_entry *entry, bool *ret
 	return row_write(b, entry,
 			 placement_stays(entry, &old) ? SQL_PLACEMENT_STAY : s->update,
 			 ret_stale, e);
+}
+
+static bool row_put(struct batch *b, const struct change_entry *entry, bool *ret_stale,
+		    struct err *e)
+{
+	if (generation_of(entry) == 0)
+		return row_write(b, entry, entry->spec->insert, ret_stale, e);
+	return row_replace(b, entry, ret_stale, e);
 }
 
 /* What a cold move carried goes with its end: the state is the destination's, or never left. */

@@ -68,7 +68,7 @@ static bool each_row_handover(struct reader *r, struct query *q, each_handover *
 	return false;
 }
 
-bool list_handovers(struct reader *r, const struct uuid *instance, struct page p,
+bool list_handovers(struct reader *r, const struct handover_filter *f, struct page p,
 		    each_handover *each, void *ctx, struct err *e)
 {
 	int64_t after = 0;
@@ -77,8 +77,9 @@ bool list_handovers(struct reader *r, const struct uuid *instance, struct page p
 	if (p.after[0] && !text_parse_int(p.after, 0, INT64_MAX, &after))
 		return err_field(e, ERR_BAD_VALUE, "after",
 				 "this is no number of a hand-over");
-	query_text(&q, instance->text);
+	query_text(&q, f->instance->text);
 	query_integer(&q, after);
+	query_text(&q, f->party ? f->party : "");
 	query_integer(&q, p.limit);
 	return each_row_handover(r, &q, each, ctx, e);
 }

@@ -29,8 +29,12 @@ typedef bool each_event(void *ctx, const struct event_row *row, struct err *e);
 
 enum { EVENTS_PAGE = 64, HOST_MOVES_MAX = 500 };
 
+struct handover_filter {
+	const struct uuid *instance;
+	const char *party; /* key hash of a host that has a part in it; NULL: any */
+};
 /* Of one instance, by number; page.after is a number. */
-MUST_CHECK bool list_handovers(struct reader *r, const struct uuid *instance,
+MUST_CHECK bool list_handovers(struct reader *r, const struct handover_filter *f,
 			       struct page p, each_handover *each, void *ctx,
 			       struct err *e);
 struct host_filter {

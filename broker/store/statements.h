@@ -128,7 +128,8 @@
 #define EVENT_SQL EVENT_COLUMNS(SQL_NAME, SQL_BYTES, ) "0"
 #define MOVE_STATEMENTS(X) \
 	X(READ, HANDOVERS, ROW_OF(HANDOVER, handover) \
-		"WHERE instance = $1 AND number > $2 ORDER BY number LIMIT $3") \
+		"WHERE instance = $1 AND number > $2" \
+		" AND ($3 = '' OR source = $3 OR destination = $3) ORDER BY number LIMIT $4") \
 	X(READ, HANDOVERS_FROM, HANDOVERS_OF("source") HANDOVERS_OPEN_SQL(", 'committed'") \
 		" ORDER BY ended_us <> 0, instance, number LIMIT $2") \
 	X(READ, HANDOVERS_TO, HANDOVERS_OF("destination") HANDOVERS_OPEN_SQL("") \

@@ -103,8 +103,10 @@ static void parts(struct bed *b)
 
 static void handovers(struct bed *b)
 {
-	struct seen s = { 0 };
+	struct seen s = { 0 }, of_cc = { 0 };
 	struct uuid id = bed_uuid(1);
+	struct handover_filter f = { .instance = &id };
+	struct handover_row h = handover(1, 8, "aborted");
 
 	put_all(b);
 	check("the source sees open ones, and those that it must still wipe after",
@@ -119,11 +121,18 @@ static void handovers(struct bed *b)
 	check("what is still owed is known by its instance",
 	      owes(b, "aa", 1, "5") && owes(b, "bb", 1, "") && owes(b, "aa", 2, ""));
 	check("those of an instance come by number, page by page",
-	      list_handovers(b->reader, &id, (struct page){ "2", 3 }, see_handover, &s,
+	      list_handovers(b->reader, &f, (struct page){ "2", 3 }, see_handover, &s,
 			     &b->e) &&
 		      strcmp(s.what, "3 4 5") == 0);
+	snprintf(h.destination, sizeof(h.destination), "cc");
+	need(b, bed_put(b, TABLE_HANDOVER, &h), "a hand-over");
+	f.party = "cc";
+	check("a host has its own on the first page, however many come before",
+	      list_handovers(b->reader, &f, (struct page){ "", 3 }, see_handover, &of_cc,
+			     &b->e) &&
+		      strcmp(of_cc.what, "8") == 0);
 	check("and a page begins at a number alone",
-	      !list_handovers(b->reader, &id, (struct page){ "x", 3 }, see_handover, &s,
+	      !list_handovers(b->reader, &f, (struct page){ "x", 3 }, see_handover, &s,
 			      &b->e) &&
 		      b->e.kind == ERR_BAD_VALUE);
 }

@@ -241,9 +241,6 @@ static bool list_one(void *ctx, const struct handover_row *row, struct err *e)
 	struct handover_view v = { .row = *row, .now_us = c->now_us };
 	char key[24];
 
-	if (c->x->who.kind == PRINCIPAL_HOST && !handover_asker_is(c->x, row->source) &&
-	    !handover_asker_is(c->x, row->destination))
-		return true;
 	c->is_party = true;
 	if (!text_format(key, sizeof(key), "%lld", (long long)row->number))
 		return err_set(e, ERR_INTERNAL, "the key of a hand-over is too long");
@@ -261,14 +258,15 @@ static bool list_one(void *ctx, const struct handover_row *row, struct err *e)
 static bool list_all(struct exchange *x, const struct uuid *id, struct list *c,
 		     struct err *e)
 {
+	const bool host = x->who.kind == PRINCIPAL_HOST;
+	const struct handover_filter f = { id, host ? x->who.host.key_hash : NULL };
 	struct instance_row i;
 
-	if (x->who.kind == PRINCIPAL_PERSON && !gate_instance(x->db, &x->who, id, &i, e))
+	if (!host && !gate_instance(x->db, &x->who, id, &i, e))
 		return false;
-	if (!list_handovers(x->db, id, api_list_page(&c->l), list_one, c, e))
+	if (!list_handovers(x->db, &f, api_list_page(&c->l), list_one, c, e))
 		return false;
-	return x->who.kind == PRINCIPAL_PERSON || c->is_party ||
-	       gate_instance(x->db, &x->who, id, &i, e);
+	return !host || c->is_party || gate_instance(x->db, &x->who, id, &i, e);
 }
 
 /* GET /v1/instances/{id}/handovers */
