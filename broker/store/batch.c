@@ -160,13 +160,15 @@ static bool events_last(struct batch *b, struct err *e)
 	bool found;
 	QUERY(q, b->db, SQL_EVENT_LAST);
 
-	if (b->event_seq >= 0)
+	if (b->event_seq >= 0 && b->event_seq <= INT64_MAX / 2)
 		return true;
 	if (!query_next(&q, &found, e))
 		return false;
 	b->event_seq = 0;
-	return !found || query_get_integer(&q, 0, &b->event_seq) ||
-	       err_set(e, ERR_DATABASE, "the events cannot be counted");
+	if (found && !query_get_integer(&q, 0, &b->event_seq))
+		return err_set(e, ERR_DATABASE, "the events cannot be counted");
+	return b->event_seq <= INT64_MAX / 2 || /* nobody comes so far by counting */
+	       err_set(e, ERR_ROW_TAMPERED, "the newest event has no number of ours");
 }
 
 /* The newest stays whatever its age: the numbers go on from it. However many there are, only the

@@ -237,6 +237,7 @@ static bool events_are(struct bed *b, const char *host, int64_t after, const cha
 
 static void events(struct bed *b)
 {
+	const struct uuid id = bed_uuid(1);
 	int64_t first = -1, last = -1;
 
 	check("there are no events at first",
@@ -270,6 +271,12 @@ static void events(struct bed *b)
 	check("a number is never used twice, whatever was removed",
 	      read_event_ends(b->reader, &first, &last, &b->e) && first == 192 &&
 		      last == 192);
+	raw(b, "UPDATE event SET seq = 9223372036854775807");
+	change_reset(b->change);
+	change_event(b->change, "bb", "handover", &id, 1);
+	check("a last number that was put there by hand is not counted on from",
+	      !store_commit(b->store, b->change, &b->e) && b->e.kind == ERR_ROW_TAMPERED);
+	raw(b, "DELETE FROM event");
 }
 
 static void note(void *ctx, const struct change *c)
