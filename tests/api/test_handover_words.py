@@ -326,6 +326,7 @@ def test_nothing_is_owed_once_it_was_placed_back(broker):
     after = listens(m.a)
     m.to.report("stopped", m.id, m.attempt)
     broker.operator.place(m.id, "h1")
+    assert "closes=1" in next(a for a in broker.audit() if a["verb"] == "place")["weighed"]
     broker.operator.place(m.id, "h2")
     h = broker.operator.get(m.url()).json()
     assert (h["state"], h["may_wipe"], h["ran_there"]) == ("closed", False, True)

@@ -242,6 +242,7 @@ static bool settle(void *ctx, const struct handover_row *row, struct err *e)
 
 	text_cut(h.state, sizeof(h.state), handover_state_name(HANDOVER_CLOSED));
 	change_put(x->change, TABLE_HANDOVER, &h);
+	api_weigh(change_audit(x->change), "closes", h.number);
 	change_event(x->change, h.source, "handover", &h.instance, h.number);
 	return change_ok(x->change, e);
 }
