@@ -131,7 +131,7 @@
 		"WHERE instance = $1 AND number > $2" \
 		" AND ($3 = '' OR source = $3 OR destination = $3) ORDER BY number LIMIT $4") \
 	X(READ, HANDOVERS_FROM, HANDOVERS_OF("source") HANDOVERS_OPEN_SQL(", 'committed'") \
-		" ORDER BY ended_us <> 0, instance, number LIMIT $2") \
+		" ORDER BY ended_us, instance, number LIMIT $2") \
 	X(READ, HANDOVERS_TO, HANDOVERS_OF("destination") HANDOVERS_OPEN_SQL("") \
 		" ORDER BY instance, number LIMIT $2") \
 	X(READ, HANDOVER_OWED, HANDOVERS_OF("source") HANDOVERS_OPEN_SQL(", 'committed'") \

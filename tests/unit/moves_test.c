@@ -101,6 +101,21 @@ static void parts(struct bed *b)
 	check("another guest's stay", has_part(b, &other, 3));
 }
 
+/* A list has an end; what is owed may wait behind what is open. */
+static void open_come_first(struct bed *b)
+{
+	struct handover_row owed = handover(2, 1, "committed");
+	struct handover_row now = handover(2, 2, "claimed");
+
+	owed.ended_us = 1;
+	snprintf(owed.source, sizeof(owed.source), "dd");
+	snprintf(now.source, sizeof(now.source), "dd");
+	need(b, bed_put(b, TABLE_HANDOVER, &owed), "a hand-over");
+	need(b, bed_put(b, TABLE_HANDOVER, &now), "a hand-over");
+	check("open ones come before those that are owed",
+	      host_sees(b, "dd", HANDOVERS_FROM, 9000, "2 1"));
+}
+
 static void handovers(struct bed *b)
 {
 	struct seen s = { 0 }, of_cc = { 0 };
@@ -329,6 +344,7 @@ int main(void)
 		need(&b, bed_put(&b, TABLE_INSTANCE, &i), "an instance");
 	}
 	handovers(&b);
+	open_come_first(&b);
 	parts(&b);
 	asks(&b);
 	events(&b);

@@ -33,7 +33,7 @@ CREATE TABLE handover (
 	mac BLOB NOT NULL,
 	PRIMARY KEY (instance, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX handover_open_from ON handover (source, instance, number)
+CREATE INDEX handover_open_from ON handover (source, ended_us, instance, number)
 	WHERE state IN ('prepared', 'offered', 'claimed', 'aborting', 'committed');
 CREATE INDEX handover_open_to ON handover (destination, instance, number)
 	WHERE state IN ('prepared', 'offered', 'claimed', 'aborting');
