@@ -104,8 +104,8 @@ static void parts(struct bed *b)
 /* A list has an end; what is owed may wait behind what is open. */
 static void open_come_first(struct bed *b)
 {
-	struct handover_row owed = handover(2, 1, "committed");
-	struct handover_row now = handover(2, 2, "claimed");
+	struct handover_row owed = handover(2, 71, "committed");
+	struct handover_row now = handover(2, 72, "claimed");
 
 	owed.ended_us = 1;
 	snprintf(owed.source, sizeof(owed.source), "dd");
@@ -113,7 +113,7 @@ static void open_come_first(struct bed *b)
 	need(b, bed_put(b, TABLE_HANDOVER, &owed), "a hand-over");
 	need(b, bed_put(b, TABLE_HANDOVER, &now), "a hand-over");
 	check("open ones come before those that are owed",
-	      host_sees(b, "dd", HANDOVERS_FROM, 9000, "2 1"));
+	      host_sees(b, "dd", HANDOVERS_FROM, 9000, "72 71"));
 }
 
 static void handovers(struct bed *b)
