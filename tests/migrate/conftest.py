@@ -17,7 +17,7 @@ import moving  # noqa: E402
 # The same again in another policy, mode or step; run with VTPM_MIGRATE=all.
 SELDOM = re.compile(r"""
     its_right_along\[(deployment-(direct|tunnelled|strict)|user-(direct|tunnelled))
-  | (strict_move_for_virsh|trail_tells_who_moved_it|what_moved_can_be_restarted)\[(deployment|user)
+  | (strict_move_for_virsh|trail_tells_who_moved_it|what_moved_can_be_restarted_there)\[(deployment|user)
   | that_is_off_moves\[deployment | ran_anywhere\[(host|user)
   | does_not_move_cold\[(deployment|user) | test_evacuation\[(deployment|user)
   | readably\[(deployment|user)
