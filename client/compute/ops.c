@@ -382,7 +382,7 @@ static void log_call(const struct call *c, const struct err *e)
 {
 	struct log *log = c->agent->log;
 
-	if (strcmp(c->ask.op, "status") == 0)
+	if (strcmp(c->ask.op, "status") == 0 || strcmp(c->ask.op, "move-show") == 0)
 		return;
 	if (e->kind == ERR_NONE)
 		log_event(log, LOG_LEVEL_INFO, c->ask.op, "instance",
