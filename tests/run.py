@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs suites of tests, counts every single test, and ends with one line that says it all.
 
-unit, fuzz and tsan are programs that print TAP; interop, api, e2e and migrate are pytest;
+unit, fuzz, model and tsan are programs that print TAP; interop, api, e2e and migrate are pytest;
 demo counts itself. A program that dies, hangs or prints fewer tests than it planned has failed. With
 DEV_EXPECT_ROOT=1 a test skipped for want of root has failed as well.
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 # The unit tests run twice: with sanitizers, and as hardened as what is installed.
 BUILDS_OF = {"unit": ["build-asan", "build"], "fuzz": ["build-asan"], "interop": ["build-asan"],
+             "model": ["build"],
              "api": ["build-asan"], "e2e": ["build"], "migrate": ["build"], "demo": ["build"],
              "tsan": ["build-tsan"]}
 SECONDS_OF = {"api": 900, "e2e": 900, "migrate": 600, "interop": 300, "demo": 180}
@@ -115,6 +116,8 @@ def count_tap(status, text):
     for line in text.splitlines():
         if m := re.match(r"1\.\.(\d+)", line):
             plan = int(m.group(1))
+        if line.startswith("# counted: "):
+            count.notes.append(line.removeprefix("# counted: "))
         m = re.match(r"(not )?ok\b\s*\d*\s*-?\s*(.*)", line)
         if not m:
             continue
@@ -227,7 +230,7 @@ def run_demo(build):
 
 
 def run_suite(suite, build):
-    if suite in ("unit", "fuzz", "tsan"):
+    if suite in ("unit", "fuzz", "model", "tsan"):
         yield from run_tap(suite, build)
     elif suite == "demo":
         yield from run_demo(build)

@@ -3,9 +3,9 @@
 
 /* ---- the source ---- */
 
-/* A guest that may be moved now: live it has an outgoing job, cold it is off and not starting. */
+/* Live it has an outgoing job. Cold it is off, and its state is one that might be started here. */
 #if MODE == COLD
-#define MOVABLE(h) (q[h] == OFF && ver[h] != NONE)
+#define MOVABLE(h) (q[h] == OFF && (STATE_FITS(h) || ver[h] != NONE && !RULE(COLD_STATE_FITS)))
 #else
 #define MOVABLE(h) (q[h] != OFF && (OUTGOING(h) || !RULE(CONSENT_NEEDS_JOB)))
 #endif
@@ -13,7 +13,7 @@
 /* It sees an ask, reads all earlier events, and looks. Which job the ask is of it cannot see. */
 inline looks(h, j)
 {
-	up[h] && step[h] == 0 && nn > 0 && src[nn] == h && st[nn] == PREPARED && place == h &&
+	up[h] && step[h] == 0 && nn > 0 && src[nn] == h && st[nn] == PREPARED &&
 	(asked & BIT(j)) && hook_at[j] != h && MOVABLE(h) && nn > dead[h] &&
 	(mark[h] < nn || !RULE(SECOND_ASK_REFUSED)) && !(offer[nn] & BIT(j)) ->
 	printf("agent %d sees the ask of hook %d for %d\n", h, j, nn);
@@ -70,9 +70,17 @@ inline suspends(h)
 	q[h] = SUSP
 }
 
+#if MODE == COLD
+/* It is off, and it gives up: nothing runs it elsewhere before the commit. */
+#define HERE(h) (q[h] == OFF)
+#define NEVER_SUSPENDED(h) true
+#else
+#define NEVER_SUSPENDED(h) \
+	(q[h] == RUN && (!again[h] || !RULE(NEVER_LEFT_IS_NEVER_SUSPENDED)))
 #define HERE(h) \
 	(q[h] == SUSP || \
 	 q[h] == RUN && (!again[h] || !RULE(SUSPEND_FIRST) || !RULE(NEVER_LEFT_IS_NEVER_SUSPENDED)))
+#endif
 inline records_dead(h, n)
 {
 	MINE(h, n) && JOB_OVER(h) && HERE(h) && dead[h] < n && RULE(DEAD_BEFORE_SAY) ->
@@ -85,7 +93,7 @@ inline says_it_is_here(h, n)
 {
 	MINE(h, n) && JOB_OVER(h) && HERE(h) && MAY_SAY(h, n) ->
 	if
-	:: q[h] == RUN && (!again[h] || !RULE(NEVER_LEFT_IS_NEVER_SUSPENDED)) ->
+	:: NEVER_SUSPENDED(h) ->
 		printf("agent %d says never_left of %d\n", h, n);
 		SAY(n, NEVER_LEFT)
 	:: else -> printf("agent %d says keep of %d\n", h, n); SAY(n, KEEP)
@@ -153,6 +161,16 @@ inline source_sees_committed(h, n)
 	ends(h)
 }
 
+/* The copy goes with the commit already, whoever else has the key. */
+inline source_drops_copy(h, n)
+{
+	!RULE(COPY_WAITS_FOR_PROOF) && up[h] && HAS_GONE(n) && src[n] == h && !fenced[h] &&
+	copy[h] != 0 && copy[h] < BROUGHT_BY(n) && q[h] == OFF ->
+	printf("agent %d sees that %d is committed, and erases its copy\n", h, n);
+	copy[h] = 0;
+	leased[h] = 0
+}
+
 /* Nobody asked the broker. */
 inline resumes_by_itself(h)
 {
@@ -166,8 +184,6 @@ inline resumes_by_itself(h)
 #define WIPE_PROVEN(h, n) \
 	((st[n] == COMMITTED && (ran[n] || !RULE(WIPE_NEEDS_PROOF)) && \
 	  (place != h || !RULE(PLACE_BACK_CANCELS))))
-#define HAS_OLDER(h, n) \
-	(ver[h] != NONE && ver_n[h] < n || copy[h] != 0 && copy[h] - 1 < n)
 inline asks_what_to_wipe(h, n)
 {
 	up[h] && src[n] == h && !fenced[h] && WIPE_PROVEN(h, n) && may_wipe[h] == 0 &&
@@ -186,7 +202,7 @@ inline wipes(h)
 	:: else
 	fi
 	if
-	:: copy[h] != 0 && (copy[h] - 1 < may_wipe[h] || !RULE(WIPE_ONLY_OLDER)) ->
+	:: copy[h] != 0 && (copy[h] < BROUGHT_BY(may_wipe[h]) || !RULE(WIPE_ONLY_OLDER)) ->
 		copy[h] = 0; leased[h] = 0
 	:: else
 	fi
@@ -224,10 +240,11 @@ inline claims(n, j)
 inline gets_key(n, j)
 {
 	hook[j] == ASKING && hook_at[j] == DST(n) && up[hook_at[j]] &&
-	((key[n] & BIT(j)) || !RULE(KEY_FOR_ONE_CALL) && copy[hook_at[j]] == n + 1) &&
+	((key[n] & BIT(j)) || !RULE(KEY_FOR_ONE_CALL) && copy[hook_at[j]] == BROUGHT_BY(n)) &&
 	(n > dead[hook_at[j]] || !RULE(DEAD_IS_IGNORED)) && st[n] != NOWHERE ->
 	printf("agent %d gets the key of %d, hook %d goes on\n", hook_at[j], n, j);
-	copy[hook_at[j]] = n + 1;
+	copy[hook_at[j]] = BROUGHT_BY(n);
+	raise(given[hook_at[j]], n);
 	leased[hook_at[j]] = !RULE(LEASE_WITH_COMMIT);
 #if MODE == COLD
 	hook[j] = OVER;
@@ -262,9 +279,9 @@ inline says_stored(d, n)
 	SAY(n, STORED)
 }
 
-/* It is asked to give up, or sees that nothing can come any more. */
+/* It has read `aborting`, maybe long ago, or sees that nothing can come any more. */
 #define GIVES_UP(d, n) \
-	(st[n] == ABORTING || \
+	(order[n] && st[n] != ABORTED || \
 	 st[n] == CLAIMED && (MODE != COLD || ver_n[d] != n) && q[d] == OFF && hook[att[n]] == OVER)
 
 inline destination_records_dead(d, n)
@@ -281,7 +298,7 @@ inline wipes_what_came(d, n)
 	:: else
 	fi
 	if
-	:: copy[d] == n + 1 || copy[d] != 0 && !RULE(ABORT_WIPES_ONLY_N) -> copy[d] = 0; leased[d] = 0
+	:: copy[d] == BROUGHT_BY(n) || copy[d] != 0 && !RULE(ABORT_WIPES_ONLY_N) -> copy[d] = 0; leased[d] = 0
 	:: else
 	fi
 }
@@ -296,12 +313,21 @@ inline takes_key_back(n)
 	fi
 }
 
-#define IS_INCOMING(d, n) (q[d] == INCOMING && ver_n[d] == (n))
 #define DEAD_HERE(d, n) (dead[d] >= (n) || !RULE(ERASED_RECORDS_DEAD))
-/* The copy is durable before the key is given: where there is none, it was not given. */
+/* That a key was given is durable before it is: where that is not so, it was not given. */
 #define IS_SURE(d, n) \
-	(watch[d] == (n) && !resumed[d] || copy[d] != (n) + 1 && RULE(GIVEN_IS_DURABLE) || \
+	(watch[d] == (n) && !resumed[d] || given[d] < (n) && RULE(GIVEN_IS_DURABLE) || \
 	 !RULE(ERASED_NEEDS_WATCH))
+/* A domain that is found still incoming has not run: it is watched from here on. */
+#define NOT_LOOKED_AT(d, n) (watch[d] != n && q[d] == INCOMING && ver_n[d] == n)
+inline finds_incoming(d, n)
+{
+	PARTY(d, n) && HELD(n) && NOT_LOOKED_AT(d, n) ->
+	printf("agent %d finds the guest still incoming, %d\n", d, n);
+	watch[d] = n;
+	resumed[d] = 0
+}
+
 /* Destroys what is incoming, reads again, and says what it knows then. */
 #define gives_up(d, n) gives_up_as(d, n, 0)
 #define destroys_and_gives_up(d, n) gives_up_as(d, n, 1)
@@ -309,9 +335,9 @@ inline gives_up_as(d, n, destroys)
 {
 	PARTY(d, n) && GIVES_UP(d, n) && DEAD_HERE(d, n) && RULE(ERASED_READS_AGAIN) &&
 	(QUIET(n) || !RULE(STORED_IS_A_CLAIM) && SAID(n, STORED) && !SAID(n, ERASED)) &&
-	!(MODE == COLD && ver_n[d] == n && RULE(STORED_IS_A_CLAIM)) ->
+	!(MODE == COLD && ver_n[d] == n && RULE(STORED_IS_A_CLAIM)) && !NOT_LOOKED_AT(d, n) ->
 	if
-	:: IS_INCOMING(d, n) || IS_SURE(d, n) || MODE == COLD ->
+	:: IS_SURE(d, n) || MODE == COLD ->
 		if
 		:: q[d] != OFF && ver_n[d] == n -> ends(d)
 		:: else
@@ -359,7 +385,7 @@ inline gives_up_blindly(d, n)
 inline destination_sees_aborted(d, n)
 {
 	PARTY(d, n) && st[n] == ABORTED && RULE(LOSER_DESTROYS) &&
-	(LEFTOVER(d, n) || ver[d] != NONE && CAME_WITH(d, n) || copy[d] == n + 1 || dead[d] < n) ->
+	(LEFTOVER(d, n) || ver[d] != NONE && CAME_WITH(d, n) || copy[d] == BROUGHT_BY(n) || dead[d] < n) ->
 	printf("agent %d sees that %d is aborted, and wipes what it brought\n", d, n);
 	raise(dead[d], n);
 	if
@@ -373,11 +399,11 @@ inline destination_sees_aborted(d, n)
 inline destination_sees_committed(d, n)
 {
 	PARTY(d, n) && (st[n] == COMMITTED || st[n] == CLOSED) && place == d &&
-	(copy[d] == n + 1 && !leased[d] || q[d] == ARRIVED && ver_n[d] == n || dead[d] < n) ->
+	(copy[d] == BROUGHT_BY(n) && !leased[d] || q[d] == ARRIVED && ver_n[d] == n || dead[d] < n) ->
 	printf("agent %d sees that %d is committed\n", d, n);
 	raise(dead[d], n);
 	if
-	:: copy[d] == n + 1 -> leased[d] = 1
+	:: copy[d] == BROUGHT_BY(n) -> leased[d] = 1
 	:: else
 	fi
 	if
@@ -395,12 +421,6 @@ inline resumes_at_once(d)
 }
 
 /* ---- starts ---- */
-
-/*
- * A release names the newest committed number, too. A state that another number brought is not
- * what that commit left: it is older, or came with a number that was aborted.
- */
-#define STATE_FITS(h) (ver[h] != NONE && (ver_n[h] == LAST_COMMITTED || !RULE(STATE_CARRIES_N)))
 
 /* The release carries the newest number: whatever is not newer has ended for this host. */
 inline takes_keys_back(h)
@@ -432,7 +452,7 @@ inline release_arrives(h)
 		:: RULE(RELEASE_CARRIES_N) -> takes_keys_back(h)
 		:: else
 		fi
-		copy[h] = rel[h];
+		copy[h] = RELEASED_AT(rel[h] - 1);
 		forgotten = 0;
 		leased[h] = (place == h);
 		if

@@ -14,6 +14,12 @@ hidden byte hit[CELLS];
 #else
 #define LAST_COMMITTED HAS_GONE(1)
 #endif
+/*
+ * A release names the newest committed number, too. A state that another number brought is not
+ * what that commit left: it is older, or came with a number that was aborted.
+ */
+#define STATE_FITS(h) (ver[h] != NONE && (ver_n[h] == LAST_COMMITTED || !RULE(STATE_CARRIES_N)))
+
 #define CELL(n, w) (st[n] * WORDS + (w))
 #define IS_OFF(h) \
 	((fenced[h] || !RULE(RESOLVE_NEEDS_FENCE)) && (power_off[h] || !RULE(RESOLVE_NEEDS_OFF)))
@@ -44,6 +50,10 @@ inline apply(n, w)
 	:: else -> st[n] = next[CELL(n, w)]
 	fi
 	if
+	:: st[n] == ABORTING -> order[n] = 1
+	:: else
+	fi
+	if
 	:: w == KEEP || w == NEVER_LEFT -> has_it[n] = 1
 	:: w == CANNOT_SAY -> unsure[n] = 1
 	:: w == RUNNING -> ran[n] = 1
@@ -51,8 +61,8 @@ inline apply(n, w)
 	:: w == RUNS_ON_SOURCE || w == RUNS_ON_DESTINATION ->
 		resolved = 1;
 		if
-		:: w == RUNS_ON_SOURCE && has_it[n] && ver[src[n]] != NONE -> grows(src[n])
-		:: w == RUNS_ON_DESTINATION && ver[1 - src[n]] != NONE && ver_n[1 - src[n]] == n ->
+		:: w == RUNS_ON_SOURCE && has_it[n] && ver[src[n]] == OLD -> grows(src[n])
+		:: w == RUNS_ON_DESTINATION && ver[1 - src[n]] == OLD && ver_n[1 - src[n]] == n ->
 			grows(1 - src[n])
 		:: else
 		fi
@@ -223,6 +233,7 @@ inline put(h, how)
 	place = h;
 	stopped = 0;
 	leased[1 - h] = 0;
+	forgotten = 1;
 	if
 	:: how == GIVES_STATE_UP ->
 		grows(h);

@@ -27,17 +27,17 @@ byte was, k;
 #define NEWEST_GONE (ver[0] != NEWEST && ver[1] != NEWEST && !(MODE == COLD && parts == NEWEST))
 #define PLACED_WITHOUT_NEWEST \
 	(ENDED && !resolved && ver[place] != NEWEST && !(WINDOW(place)) && places == PLACES)
-#define KEY_GONE (copy[0] == 0 && copy[1] == 0 && !forgotten && places == PLACES)
-#define PLACED_WITHOUT_KEY (ENDED && !resolved && copy[place] == 0 && places == PLACES && !forgotten)
+#define KEY_GONE (copy[0] == 0 && copy[1] == 0 && !forgotten)
+#define PLACED_WITHOUT_KEY (ENDED && !resolved && copy[place] == 0 && !forgotten)
 
 #define NEVER(name, cond) :: d_step { cond -> printf(name); assert(false) }
 
 /* ---- how a run may end ---- */
 #define AT_REST(h) (q[h] == OFF || q[h] == RUN && place == h)
-#define MARKS_FIT (copy[place] == 0 || !BLOCKED(place))
+#define MARKS_FIT (copy[place] == 0 || !BLOCKED(place) || forgotten)
 /* What only an operator can end: who has the newest state has said what it can. */
 #define RESOLVABLE \
-	(FAULTS + POWER > 0 && HELD(nn) && \
+	(FAULTS + POWER + STOPS > 0 && HELD(nn) && \
 	 (ver[src[nn]] == NEWEST && has_it[nn] || ver[DST(nn)] == NEWEST && unsure[nn]))
 #define ENDS_WELL \
 	(RESOLVABLE || ENDED && AT_REST(0) && AT_REST(1) && \
@@ -133,7 +133,7 @@ inline begin()
 	up[0] = 1; up[1] = 1;
 	q[0] = (MODE == COLD -> OFF : RUN);
 	ver[0] = NEWEST;
-	copy[0] = 1; leased[0] = 1;
+	copy[0] = RELEASED_AT(0); leased[0] = 1;
 #ifdef ROUND_TRIP
 	event[0] = 1; /* it went and came back, and libvirt's event of that is still unread */
 #endif
@@ -219,6 +219,7 @@ init {
 	HOST_N(asks_for_abort)
 	HOST_N(source_sees_aborted)
 	HOST_N(source_sees_committed)
+	HOST_N(source_drops_copy)
 	HOST_N(asks_what_to_wipe)
 	EACH_HOST(wipes)
 	EACH_HOST(resumes_by_itself)
@@ -228,6 +229,7 @@ init {
 	HOST_N(says_running)
 	HOST_N(says_stored)
 	HOST_N(destination_records_dead)
+	HOST_N(finds_incoming)
 	HOST_N(gives_up)
 	HOST_N(destroys_and_gives_up)
 	HOST_N(gives_up_blindly)

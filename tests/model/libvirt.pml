@@ -125,24 +125,21 @@ inline incoming_ends(h)
 	ends(h)
 }
 
-inline hooks_die(h)
+/* Hooks that wait lose their agent; with libvirtd go those, too, whose key it holds. */
+inline hooks_die(h, keyed_too)
 {
-	if
-	:: hook[1] != UNUSED && hook_at[1] == h -> hook[1] = OVER
-	:: else
-	fi
-#if JOBS > 1
-	if
-	:: hook[2] != UNUSED && hook_at[2] == h -> hook[2] = OVER
-	:: else
-	fi
-#endif
-#if JOBS > 2
-	if
-	:: hook[3] != UNUSED && hook_at[3] == h -> hook[3] = OVER
-	:: else
-	fi
-#endif
+	k = 1;
+	do
+	:: k <= JOBS ->
+		if
+		:: hook_at[k] == h && (hook[k] == ASKING || hook[k] == KEYED && keyed_too) ->
+			hook[k] = OVER
+		:: else
+		fi
+		k++
+	:: else -> break
+	od;
+	k = 0
 }
 
 inline libvirtd_dies(h)
@@ -151,7 +148,7 @@ inline libvirtd_dies(h)
 	:: phase != NO_JOB && job_src == h -> phase = NO_JOB
 	:: else
 	fi
-	hooks_die(h);
+	hooks_die(h, true);
 	watch[h] = 0;
 	resumed[h] = 0;
 	checked[h] = 0;
@@ -173,7 +170,8 @@ inline agent_dies(h)
 	resumed[h] = 0;
 	checked[h] = 0;
 	may_wipe[h] = 0;
-	rel[h] = 0
+	rel[h] = 0;
+	hooks_die(h, false)
 }
 
 inline libvirtd_crashes(h)

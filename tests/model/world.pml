@@ -37,6 +37,7 @@ byte nn;              /* the newest number, 0: none */
 byte st[NUMBERS + 1]; /* NOWHERE: not given out */
 bit src[NUMBERS + 1];
 byte att[NUMBERS + 1]; /* whose hook's ask the offer answers */
+bit order[NUMBERS + 1]; /* it has been aborting: an agent may still believe so */
 bit has_it[NUMBERS + 1], unsure[NUMBERS + 1], ran[NUMBERS + 1];
 bit place, stopped;
 bit forgotten; /* the copy was given up: a permit gives the broker's value again */
@@ -84,8 +85,8 @@ byte ver_n[2];    /* the number that brought it */
 byte parts;       /* cold: of the state that was handed to the broker */
 
 /* Agents: durable. */
-byte mark[2], dead[2];
-byte copy[2]; /* the number that it came with, plus 1; 0: none */
+byte mark[2], dead[2], given[2]; /* handed over; ended; key given out: the highest number each */
+byte copy[2]; /* 0: none */
 bit leased[2];
 /* Agents: memory. */
 bit up[2];
@@ -105,11 +106,14 @@ byte faults, power, fences, starts, stops, places;
 #define SAY(n, w) said[n] = said[n] | BIT((w) - GONE)
 #define DST(n) (1 - src[n])
 #define OUTGOING(h) (phase != NO_JOB && job_src == (h))
+/* A copy that came with a number, or by a release after it, which is newer. */
+#define BROUGHT_BY(n) (2 * (n))
+#define RELEASED_AT(n) (2 * (n) + 1)
 #define OFFLINE_OK(h) (copy[h] != 0 && leased[h] && !BLOCKED(h))
 /* The mark blocks only copies that are older than itself. */
 #define BLOCKED(h) \
 	(RULE(MARK_BLOCKS_COPIES) && mark[h] != 0 && \
-	 (copy[h] - 1 < mark[h] || !RULE(MARK_BLOCKS_ONLY_OLDER)))
+	 (copy[h] < BROUGHT_BY(mark[h]) || !RULE(MARK_BLOCKS_ONLY_OLDER)))
 
 inline raise(x, n)
 {
