@@ -142,6 +142,13 @@ class Crash:
         self.world.ctl("host-admin", "host", "unfence", off.name)
         off.start_agent()
 
+    def told(self):
+        """All that there is to see when it is not whole."""
+        guest = self.guest
+        seen = [(one.name, guest.state(one), guest.keys(one)) for one in self.world.hosts]
+        return (f"from {self.source.name}, virsh: {self.said}\n{guest.handover()}\n{seen}\n"
+                f"{self.world.tails()}")
+
     def is_whole(self):
         """The guest runs where it is placed, or can be started there; nothing is elsewhere."""
         guest, home = self.guest, self.guest.host()
@@ -170,7 +177,10 @@ def test_a_crash(world, guest, case):
     RAN.append(case)
     crash.run(step, side, victim)
     crash.end()
-    crash.is_whole()
+    try:
+        crash.is_whole()
+    except AssertionError as why:
+        raise AssertionError(f"{why}\n{crash.told()}") from None
     allowed = WINDOW if mode == "plain" and (step, victim) in LOST_ANSWER else 0
     assert len(guest.ran_twice()) <= allowed
 
