@@ -156,14 +156,16 @@ class Model:
         defines = [f"-D{key}={value}" for key, value in {"MODE": self.mode, **self.bounds}.items()]
         text = sh(["spin", *defines, "-a", "handover.pml"], self.folder)
         kind = "-DNP" if self.circles else "-DSAFETY"
-        text += sh(["gcc", "-O0", "-w", kind, "-o", "pan", "pan.c"], self.folder)
+        # Where there is much to search it pays to compile well.
+        speed = "-O1" if self.name.endswith(("one crash", "places and moves")) else "-O0"
+        text += sh(["gcc", speed, "-w", kind, "-o", "pan", "pan.c"], self.folder)
         return None if (self.folder / "pan").exists() else text
 
     def search(self, rules=(), numbers=()):
         folder = self.folder / ("-".join(rules) or "all")
         folder.mkdir()
         env = dict(os.environ, WITHOUT=",".join(str(n) for n in numbers))
-        found = Search(sh(["../pan", "-m100000", *(["-l"] if self.circles else [])], folder, env))
+        found = Search(sh(["../pan", "-m100000", "-w21", *(["-l"] if self.circles else [])], folder, env))
         if found.errors:
             found.tell(sh(["../pan", "-r", "handover.pml.trail"], folder, env))
         return found
