@@ -57,6 +57,7 @@
 	X(IMAGE_MISMATCH, "image_mismatch", 409, 6, "The instance was created for another image", "") \
 	X(ROOT_KEY_NOT_BACKED_UP, "root_key_not_backed_up", 409, 6, "The root key has no backup yet", "vtpm-brokerd backup --root-key FILE") \
 	X(STATE_MISSING, "state_missing", 409, 6, "The TPM state is gone", "restore the file, or vtpmctl instance new-tpm ID") \
+	X(STATE_STALE, "state_stale", 409, 6, "The TPM state is an old one", "bring the newer file from where the guest ran last; to use this one all the same, touch it") \
 	X(HOST_NAME_TAKEN, "host_name_taken", 409, 6, "Another host has this name", "revoke that host first") \
 	X(HANDOVER_OPEN, "handover_open", 409, 6, "A hand-over of this instance is under way", "vtpmctl handover show ID") \
 	X(HANDOVER_STATE, "handover_state", 409, 6, "The hand-over is in another state", "vtpmctl handover show ID") \

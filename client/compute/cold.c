@@ -4,6 +4,7 @@
 #include "client/compute/incoming.h"
 #include "client/compute/parts.h"
 #include "client/compute/process.h"
+#include "client/compute/stale.h"
 #include "client/compute/step.h"
 #include "client/compute/tpm_state.h"
 #include "crypto/relay.h"
@@ -43,8 +44,10 @@ bool cold_may_leave(struct agent *a, const struct uuid *instance, struct err *e)
 	    !tpm_state_dir(&a->config->tpm_states, instance, &dir, e) ||
 	    !tpm_state_look(dir.text, &state, e))
 		return false;
-	return state.present ||
-	       err_set(e, ERR_STATE_MISSING, "there is no TPM state of this guest here");
+	if (!state.present)
+		return err_set(e, ERR_STATE_MISSING,
+			       "there is no TPM state of this guest here");
+	return stale_is_not_there(a, instance, e);
 }
 
 static bool put_parts(struct agent *a, const struct inquiry *q, const struct buf *sealed,
@@ -186,6 +189,7 @@ static bool arrive(struct agent *a, const struct handover *h, struct err *e)
 /* What is on record is the mover's. Nobody else would end the rest: it would stay as it is. */
 static void call_off(struct agent *a, const struct handover *h)
 {
+	struct say nothing = { h->instance, h->number, NULL };
 	struct handover now;
 	struct err e = { 0 };
 	struct move m;
@@ -194,7 +198,7 @@ static void call_off(struct agent *a, const struct handover *h)
 	if (!move_load(agent_state_dir(a), &h->instance, &m, &e) ||
 	    (move_is(&m, MOVE_DESTINATION, NULL) && m.number == h->number))
 		return;
-	if (!broker_abort(a->broker, &h->instance, h->number, &now, &answered, &e))
+	if (!broker_abort(a->broker, &nothing, &now, &answered, &e))
 		log_err(a->log, LOG_LEVEL_WARN, "not called off", &e);
 }
 

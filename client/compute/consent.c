@@ -269,14 +269,14 @@ static bool is_still_so(struct consent *c, struct err *e)
 /* What is not on record here would stay prepared until somebody calls it off. */
 static void take_back(struct consent *c, int64_t number)
 {
+	struct say nothing = { c->q->instance, number, NULL };
 	struct agent *a = c->agent;
 	struct err e = { 0 };
 	struct handover h;
 	bool answered;
 
 	watch_end(a->watch, &c->q->instance);
-	if (c->q->number == 0 &&
-	    !broker_abort(a->broker, &c->q->instance, number, &h, &answered, &e))
+	if (c->q->number == 0 && !broker_abort(a->broker, &nothing, &h, &answered, &e))
 		log_err(a->log, LOG_LEVEL_WARN, "not called off", &e);
 }
 

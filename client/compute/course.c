@@ -104,7 +104,11 @@ static enum course say_running(struct move *m)
 
 static enum course say_erased_or_unsure(struct move *m, const struct sight *s)
 {
-	bool erased = m->incoming || (s->seen.unbroken && !s->seen.resumed_migrated);
+	/* In a strict move an arrival is told as a suspension: then it was here as a whole, and
+	 * the source may be about to say that it is gone. */
+	bool arrived =
+		s->seen.resumed_migrated || (is_mode(m, "strict") && s->seen.suspended);
+	bool erased = !arrived && (m->incoming || s->seen.unbroken);
 
 	return say_dead(m, erased ? MOVE_ERASED : MOVE_CANNOT_SAY);
 }

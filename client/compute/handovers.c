@@ -52,6 +52,7 @@ static const struct json_field handover_fields[] = {
 	{ "secret", FIELD_UUID, AT(secret), 0, 0, true },
 	{ "source_said", FIELD_TEXT, AT(source_said), 0, 15, false },
 	{ "destination_said", FIELD_TEXT, AT(destination_said), 0, 15, false },
+	{ "ran_there", FIELD_BOOLEAN, AT(ran_there), 0, 0, true },
 	{ "may_wipe", FIELD_BOOLEAN, AT(may_wipe), 0, 0, false },
 	{ "alarm", FIELD_BOOLEAN, AT(alarm), 0, 0, false },
 };
@@ -298,15 +299,15 @@ bool broker_say(struct broker *b, const struct say *s, struct handover *ret,
 	return call_handover(b, &c, ret, ret_answered, e);
 }
 
-bool broker_abort(struct broker *b, const struct uuid *instance, int64_t number,
-		  struct handover *ret, bool *ret_answered, struct err *e)
+bool broker_abort(struct broker *b, const struct say *s, struct handover *ret,
+		  bool *ret_answered, struct err *e)
 {
 	CLEANUP(broker_call_done) struct broker_call c = { .method = "POST" };
 
 	*ret_answered = false;
-	if (!set_number(&c, instance, number, "abort", e))
+	if (!set_number(&c, &s->instance, s->number, "abort", e))
 		return false;
-	buf_add(&c.body, "{}");
+	buf_add(&c.body, s->word != NULL ? "{\"absent\":true}" : "{}");
 	return call_handover(b, &c, ret, ret_answered, e);
 }
 

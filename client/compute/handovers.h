@@ -23,7 +23,7 @@ struct handover {
 	char security[16];
 	struct uuid secret;
 	char source_said[16], destination_said[16];
-	bool may_wipe, alarm;
+	bool ran_there, may_wipe, alarm;
 };
 bool handover_is(const struct handover *h, const char *state);
 
@@ -99,9 +99,9 @@ struct say {
 };
 MUST_CHECK bool broker_say(struct broker *b, const struct say *s, struct handover *ret,
 			   bool *ret_answered, struct err *e);
-MUST_CHECK bool broker_abort(struct broker *b, const struct uuid *instance,
-			     int64_t number, struct handover *ret, bool *ret_answered,
-			     struct err *e);
+/* word NULL, or "absent": as the source, which has nothing of the guest running. */
+MUST_CHECK bool broker_abort(struct broker *b, const struct say *s, struct handover *ret,
+			     bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_handover(struct broker *b, const struct uuid *instance,
 				int64_t number, struct handover *ret, bool *ret_answered,
 				struct err *e);

@@ -168,12 +168,21 @@ static void log_word(const struct leg *l)
 }
 
 /* Before it was claimed there is nothing to be erased: it is called off. */
-static bool call_off(struct leg *l, struct err *e)
+static bool call_off(struct leg *l, const char *word, struct err *e)
 {
+	struct say s = { l->move.instance, l->move.number, word };
 	bool answered;
 
-	return is_heard(l, e) && broker_abort(l->agent->broker, &l->move.instance,
-					      l->move.number, &l->broker, &answered, e);
+	return is_heard(l, e) &&
+	       broker_abort(l->agent->broker, &s, &l->broker, &answered, e);
+}
+
+/* A source of which nothing runs, and that does not know why, can only ask. That it said so lets
+ * an operator decide, should the destination be lost. */
+static bool ask_abort(struct leg *l, struct err *e)
+{
+	return (l->sight.aborting && l->broker.source_said[0] != '\0') ||
+	       call_off(l, "absent", e);
 }
 
 /* It stands until somebody else has a word: nothing comes of saying it again. */
@@ -215,7 +224,7 @@ static bool say_word(struct leg *l, struct err *e)
 			return false;
 		err_clear(e);
 		if (strcmp(was, "prepared") == 0 || strcmp(was, "offered") == 0)
-			return call_off(l, e);
+			return call_off(l, NULL, e);
 		return ask_broker(l, e);
 	}
 	if (strcmp(was, l->broker.state) != 0 || l->broker.alarm)
@@ -262,7 +271,7 @@ static bool act(struct leg *l, enum course what, struct err *e)
 	case COURSE_SAY:
 		return say(l, e);
 	case COURSE_ASK_ABORT:
-		return l->sight.aborting || call_off(l, e);
+		return ask_abort(l, e);
 	case COURSE_SUSPEND:
 		return act_on_guest(l, LIBVIRT_SUSPEND, e);
 	case COURSE_RESUME:

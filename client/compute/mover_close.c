@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { TURN_MS = 500 };
+enum { PLACED_MS = 2000, TURN_MS = 500 };
 
 /* Closing one hand-over on this host. */
 struct closing {
@@ -70,6 +70,10 @@ static bool owe(struct closing *c, struct err *e)
 	if (!state_dir(c, &dir, e) || !tpm_state_look(dir.text, &left, e))
 		return false;
 	tpm_state_id_text(&left, c->move.state);
+	c->move.left[0] = '\0';
+	if (left.present)
+		tpm_state_id_text(&left, c->move.left);
+	c->move.left_by = c->move.number;
 	watch_end(c->agent->watch, &c->move.instance);
 	return (text_copy(c->move.phase, sizeof(c->move.phase), MOVE_OWES) ||
 		err_set(e, ERR_INTERNAL, "phase")) &&
@@ -89,6 +93,7 @@ static bool wipe(struct closing *c, struct err *e)
 	if (wiped)
 		log_event(c->agent->log, LOG_LEVEL_INFO, "stale TPM state wiped",
 			  "instance", c->move.instance.text, NULL);
+	c->move.left[0] = '\0';
 	return true;
 }
 
@@ -131,19 +136,40 @@ static bool undefine(struct closing *c, struct err *e)
 				&was, e);
 }
 
-/* Only what this hand-over brought: an older state may be all that is left of the guest. */
-static bool destination_loses(struct closing *c, struct err *e)
+/* Placed here since, it may have got a state that somebody brought. */
+static bool is_placed_here(struct closing *c)
 {
-	struct tpm_state_id before;
+	char state[16];
+	struct err unseen = { 0 };
+
+	return broker_state_of(c->agent->broker, &c->move.instance, PLACED_MS, state,
+			       &unseen);
+}
+
+/* Only what this hand-over brought: an older state may be all that is left of the guest. */
+static bool wipe_arrived(struct closing *c, struct err *e)
+{
+	struct tpm_state_id before, now;
 	bool wiped = false;
 	struct path dir;
 
-	if (!undefine(c, e) || !state_dir(c, &dir, e) || !recorded_state(c, &before, e) ||
-	    !tpm_state_wipe(dir.text, TPM_STATE_IS_NOT, &before, &wiped, e))
+	if (!state_dir(c, &dir, e) || !recorded_state(c, &before, e) ||
+	    !tpm_state_look(dir.text, &now, e))
+		return false;
+	if (!now.present || tpm_state_same(&before, &now) || is_placed_here(c))
+		return true;
+	if (!tpm_state_wipe(dir.text, TPM_STATE_IS, &now, &wiped, e))
 		return false;
 	if (wiped)
 		log_event(c->agent->log, LOG_LEVEL_INFO, "arrived TPM state wiped",
 			  "instance", c->move.instance.text, NULL);
+	return true;
+}
+
+static bool destination_loses(struct closing *c, struct err *e)
+{
+	if (!undefine(c, e) || !wipe_arrived(c, e))
+		return false;
 	if (c->has_guest && !guest_remove(dir_of(c), &c->move.instance, e))
 		return false;
 	return forget(c, e);
@@ -200,6 +226,7 @@ static bool destination_wins(struct closing *c, struct err *e)
 	if (!keep_copy(c, e) || !undefine(c, e))
 		return false;
 	g->epoch = c->move.epoch;
+	c->move.left[0] = '\0';
 	if (uuid_equal(&g->attempt, &c->move.attempt) && !report(c, e))
 		return false;
 	if (!guest_save(dir_of(c), g, e))

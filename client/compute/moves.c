@@ -13,6 +13,8 @@ static const struct json_field fields[] = {
 	{ "instance", FIELD_UUID, AT(instance), 0, 0, true },
 	{ "ended", FIELD_INTEGER, AT(ended), 0, INT64_MAX, true },
 	{ "marked", FIELD_INTEGER, AT(marked), 0, INT64_MAX, true },
+	{ "left", FIELD_TEXT, AT(left), 0, TPM_STATE_ID_TEXT - 1, true },
+	{ "left_by", FIELD_INTEGER, AT(left_by), 0, INT64_MAX, true },
 	{ "number", FIELD_INTEGER, AT(number), 0, INT64_MAX, true },
 	{ "side", FIELD_TEXT, AT(side), 0, 15, true },
 	{ "mode", FIELD_TEXT, AT(mode), 0, 15, true },
@@ -57,19 +59,26 @@ static int64_t larger(int64_t a, int64_t b)
 
 void move_begin(struct move *m, int64_t number)
 {
-	int64_t before = m->number < number ? m->number : 0;
+	struct move was = *m;
 
-	*m = (struct move){ .instance = m->instance,
+	*m = (struct move){ .instance = was.instance,
 			    .number = number,
-			    .ended = larger(m->ended, before),
-			    .marked = m->marked };
+			    .ended = larger(was.ended,
+					    was.number < number ? was.number : 0),
+			    .marked = was.marked,
+			    .left_by = was.left_by };
+	memcpy(m->left, was.left, sizeof(m->left));
 }
 
 void move_end(struct move *m)
 {
-	*m = (struct move){ .instance = m->instance,
-			    .ended = larger(m->ended, m->number),
-			    .marked = m->marked };
+	struct move was = *m;
+
+	*m = (struct move){ .instance = was.instance,
+			    .ended = larger(was.ended, was.number),
+			    .marked = was.marked,
+			    .left_by = was.left_by };
+	memcpy(m->left, was.left, sizeof(m->left));
 }
 
 static bool record_path(const char *state_dir, const struct uuid *instance,
@@ -114,6 +123,8 @@ static void write_record(const struct move *m, struct buf *ret)
 	json_put_text(&w, "instance", m->instance.text);
 	json_put_integer(&w, "ended", m->ended);
 	json_put_integer(&w, "marked", m->marked);
+	json_put_text(&w, "left", m->left);
+	json_put_integer(&w, "left_by", m->left_by);
 	json_put_integer(&w, "number", m->number);
 	json_put_text(&w, "side", m->side);
 	json_put_text(&w, "mode", m->mode);

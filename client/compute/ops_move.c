@@ -165,11 +165,11 @@ bool op_move_show(struct call *c, struct err *e)
 
 bool op_move_abort(struct call *c, struct err *e)
 {
+	struct say nothing = { c->ask.instance, c->ask.number, NULL };
 	struct handover h;
 	bool answered;
 
-	if (!broker_abort(c->agent->broker, &c->ask.instance, c->ask.number, &h,
-			  &answered, e))
+	if (!broker_abort(c->agent->broker, &nothing, &h, &answered, e))
 		return false;
 	agent_move(c->agent);
 	put_handover(c, &h);

@@ -4,6 +4,7 @@
 #include "client/compute/hold.h"
 #include "client/compute/own_copy.h"
 #include "client/compute/report.h"
+#include "client/compute/stale.h"
 #include "crypto/random.h"
 
 #include <string.h>
@@ -119,6 +120,9 @@ static bool state_is_there(struct attempt *t, struct err *e)
 	struct guest *g = t->guest;
 	struct err unseen = { 0 };
 
+	if (t->ask->has_state && t->ask->run_pid == 0 && needs_state(t->ask->purpose) &&
+	    !stale_is_not_there(t->agent, &g->instance, e))
+		return false;
 	if (t->ask->has_state || !needs_state(t->ask->purpose) ||
 	    strcmp(g->state, "expected") != 0)
 		return true;

@@ -214,6 +214,22 @@ def test_resolve_where_it_was(own_broker, word, mode):
     assert m.a.release(m.id).status_code == 200
 
 
+def test_resolve_where_nothing_runs_any_more(own_broker):
+    """The source lost its guest and knows no more; its disk has the state all the same."""
+    b, m = own_broker, Move(own_broker).claimed()
+    for who in (m.to, b.owner):
+        refused(who.post(m.url("abort"), {"absent": True}), "forbidden", "absent")
+    refused(m.a.post(m.url("abort"), {"absent": 1}), "bad_type", "absent")
+    assert m.a.post(m.url("abort")).json()["source_said"] is None
+    m.say(m.to, "cannot_say", "aborting")
+    b.host_admin.post("/v1/hosts/h2/fence")
+    refused(resolve(m, "h1", host_is_off=True), "not_told")
+    for _ in range(2):
+        assert m.a.post(m.url("abort"), {"absent": True}).json()["source_said"] == "absent"
+    assert m.state() == "aborting", "it ends nothing by itself"
+    assert resolve(m, "h1", host_is_off=True).json()["state"] == "aborted"
+
+
 def test_resolve_where_it_went(own_broker):
     b, m = own_broker, Move(own_broker, "host").claimed()
     m.say(m.to, "cannot_say", "aborting")

@@ -60,8 +60,6 @@ def test_back_before_it_ran_anywhere(world, off):
 
 def test_a_start_as_soon_as_it_is_there(world, off):
     """Before the destination's agent has done all that it does after a move."""
-    if off.policy != "host":
-        pytest.skip("its copy is what a start needs")
     with world.b.steps.held("said"):
         cold(off, world.a, world.b)
         assert off.start(world.b).nv == off.nv
@@ -72,8 +70,6 @@ def test_a_start_as_soon_as_it_is_there(world, off):
 
 def test_placed_back_the_first_host_owes_nothing(world, off):
     """It starts there again, and what is left of its departure is not about that start."""
-    if off.policy != "deployment":
-        pytest.skip("placed back by an operator alone")
     cold(off, world.a, world.b)
     world.b.no_reports_wait()
     bed.until(lambda: not off.open_record(world.b), "h2 is done with it")
@@ -89,10 +85,28 @@ def test_placed_back_the_first_host_owes_nothing(world, off):
     assert off.ticking() == {"h1"}
 
 
+def test_placed_back_without_its_state_it_does_not_start(world, off):
+    """What stayed behind is older than what the guest has done since."""
+    with world.a.steps.held("wiping"):
+        cold(off, world.a, world.b)
+        assert off.start(world.b).nv == off.nv
+        world.a.steps.reached("wiping")
+        world.a.kill_agent()
+    world.b.host.virsh("destroy", off.name)
+    world.b.no_reports_wait()
+    world.ctl("operator", "instance", "place", off.id, "h1")
+    world.a.start_agent()
+    off.define(world.a)
+    said = world.a.host.virsh("start", off.name, check=False)
+    assert said.returncode != 0 and "left behind" in said.stderr
+    shutil.copytree(off.tpm_state(world.b).parent, off.tpm_state(world.a).parent,
+                    dirs_exist_ok=True)
+    shutil.chown(off.tpm_state(world.a), "tss", "tss")
+    assert off.start(world.a).nv == off.nv
+
+
 def test_the_destination_is_lost_before_it_has_the_state(world, off):
     """Nobody but the source can have the guest, once the other host is off for good."""
-    if off.policy != "deployment":
-        pytest.skip("it is the same with every policy")
     with world.b.steps.held("claimed"):
         off.prepare(world.b, mode="cold")
         world.b.steps.reached("claimed")

@@ -132,8 +132,9 @@ class Crash:
             return False
 
     def decide(self, h):
-        """For the source where that has the guest, else for the destination."""
-        stays = h["source_said"] in ("keep", "never_left")
+        """For the source where that has the guest, or the other has nothing of it."""
+        lost = h["source_said"] == "absent" and not self.guest.keys(self.target).states
+        stays = h["source_said"] in ("keep", "never_left") or lost
         home, off = (self.source, self.target) if stays else (self.target, self.source)
         self.world.ctl("host-admin", "host", "fence", off.name)
         off.kill_agent()

@@ -36,6 +36,8 @@ static void test_records(const char *dir)
 	memcpy(m.side, MOVE_SOURCE, sizeof(MOVE_SOURCE));
 	memcpy(m.phase, MOVE_CONSENTED, sizeof(MOVE_CONSENTED));
 	memcpy(m.state, "absent", sizeof("absent"));
+	memcpy(m.left, "1.2.3", sizeof("1.2.3"));
+	m.left_by = 2;
 	check("a record comes back as it was, to the byte",
 	      move_save(dir, &m, &e) && move_load(dir, &id, &back, &e) &&
 		      memcmp(&m, &back, sizeof(m)) == 0);
@@ -49,6 +51,8 @@ static void test_records(const char *dir)
 	move_begin(&m, 5);
 	check("begun again, a number has not ended by that", !move_has_ended(&m, 5));
 	move_end(&m);
+	check("what stayed behind is remembered beyond the hand-over",
+	      strcmp(m.left, "1.2.3") == 0 && m.left_by == 2);
 	check("an end is remembered for good",
 	      move_has_ended(&m, 5) && move_save(dir, &m, &e) &&
 		      move_load(dir, &id, &back, &e) && move_has_ended(&back, 5));

@@ -152,7 +152,8 @@ bool handover_weighs(const struct handover_view *v, enum handover_word word,
 		.mode = v->mode,
 		.state = v->state,
 		.source_has_it = said(h->source_said, HANDOVER_SAYS_KEEP) ||
-				 said(h->source_said, HANDOVER_SAYS_NEVER_LEFT),
+				 said(h->source_said, HANDOVER_SAYS_NEVER_LEFT) ||
+				 strcmp(h->source_said, HANDOVER_ABSENT) == 0,
 		.destination_unsure = said(h->destination_said, HANDOVER_SAYS_CANNOT_SAY),
 		.source_is_off = host_is_off && host_is_barred(&v->source),
 		.destination_is_off = host_is_off && host_is_barred(&v->destination),

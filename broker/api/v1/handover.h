@@ -17,6 +17,7 @@
 #include "broker/gate/gate.h"
 
 #define HANDOVER_ASK_US (60 * US_PER_S) /* a hook waits not nearly so long */
+#define HANDOVER_ABSENT "absent"        /* what a source says beside its call to abort */
 enum { HANDOVER_WAIT_MAX = 30, HANDOVER_PARTS_MAX = 32 };
 
 struct handover_view {

@@ -178,19 +178,48 @@ static bool may_abort(const struct exchange *x, const struct handover_view *v,
 		       "owner, operator, orchestrator or its hosts may abort it");
 }
 
+struct abort_body {
+	bool absent;
+};
+
+static const struct json_field abort_fields[] = {
+	{ .name = "absent", .type = FIELD_BOOLEAN, API_AT(struct abort_body, absent) },
+};
+
+/* Nothing of the guest runs on the source, which does not know why: it is no word that ends the
+ * hand-over, but one that an operator's decision may rest on. */
+static bool note_absent(const struct exchange *x, struct handover_view *v,
+			const struct abort_body *b, bool *ret_news, struct err *e)
+{
+	*ret_news = false;
+	if (!b->absent)
+		return true;
+	if (!handover_asker_is(x, v->row.source))
+		return err_field(e, ERR_FORBIDDEN, "absent",
+				 "that is for the source to say");
+	if (v->row.source_said[0] == '\0' && handover_holds(v->state)) {
+		text_cut(v->row.source_said, WORD_SIZE, HANDOVER_ABSENT);
+		*ret_news = true;
+	}
+	return true;
+}
+
 /* POST /v1/instances/{id}/handovers/{n}/abort */
 bool api_handover_abort(struct api *api, struct exchange *x, struct err *e)
 {
 	enum handover_state next = HANDOVER_PREPARED;
+	struct abort_body b = { 0 };
 	struct handover_view v;
+	bool news;
 
-	if (!api_body(x, NULL, 0, NULL, e) || !handover_of_path(api, x, &v, e))
+	if (!API_BODY(x, abort_fields, &b, e) || !handover_of_path(api, x, &v, e))
 		return false;
 	(void)handover_audit(api, x, &v);
 	if (!may_abort(x, &v, e) ||
-	    !handover_weighs(&v, HANDOVER_SAYS_ABORT, false, &next, e))
+	    !handover_weighs(&v, HANDOVER_SAYS_ABORT, false, &next, e) ||
+	    !note_absent(x, &v, &b, &news, e))
 		return false;
-	if (next == v.state)
+	if (next == v.state && !news)
 		change_reset(x->change);
 	else if (!handover_enter(api, x, &v, next, e))
 		return false;

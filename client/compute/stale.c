@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/stale.h"
+
+#include "client/compute/handovers.h"
+#include "client/compute/moves.h"
+
+/* What never ran elsewhere is as new here as there. */
+static bool never_ran_there(struct agent *a, const struct move *m)
+{
+	struct err unseen = { 0 };
+	struct handover h;
+	bool answered;
+
+	return broker_handover(a->broker, &m->instance, m->left_by, &h, &answered,
+			       &unseen) &&
+	       !h.ran_there;
+}
+
+bool stale_is_not_there(struct agent *a, const struct uuid *instance, struct err *e)
+{
+	struct tpm_state_id left, now;
+	struct path dir;
+	struct move m;
+
+	if (!move_load(agent_state_dir(a), instance, &m, e))
+		return false;
+	if (m.left[0] == '\0')
+		return true;
+	if (!tpm_state_id_parse(m.left, &left))
+		return err_set(e, ERR_IO, "the record of %s names no TPM state",
+			       instance->text);
+	if (!tpm_state_dir(&a->config->tpm_states, instance, &dir, e) ||
+	    !tpm_state_look(dir.text, &now, e))
+		return false;
+	return !now.present || !tpm_state_same(&left, &now) || never_ran_there(a, &m) ||
+	       err_set(e, ERR_STATE_STALE,
+		       "the TPM state here was left behind when the guest went to "
+		       "another "
+		       "host");
+}
