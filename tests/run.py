@@ -25,7 +25,7 @@ BUILDS_OF = {"unit": ["build-asan", "build"], "fuzz": ["build-asan"], "interop":
              "model": ["build"],
              "api": ["build-asan"], "e2e": ["build"], "migrate": ["build"], "demo": ["build"],
              "tsan": ["build-tsan"]}
-SECONDS_OF = {"api": 900, "e2e": 900, "migrate": 600, "interop": 300, "demo": 180}
+SECONDS_OF = {"api": 900, "e2e": 900, "migrate": 1500, "interop": 300, "demo": 180}
 # Only what is shared between threads; GnuTLS is not instrumented, so no whole broker.
 TSAN_PROGRAMS = re.compile(r"^(secret|store|writer|queue|dispatch|park|audit)$")
 

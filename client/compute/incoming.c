@@ -125,7 +125,8 @@ static bool ask_source(struct arrival *t, struct err *e)
 		if (!ok && answered && !asked)
 			return false;
 	} while ((ok && !polled) || pause_a_moment(t));
-	t->in->unanswered = !ok && !answered;
+	/* That the source is silent is the broker's answer, though it may be another one soon. */
+	t->in->unanswered = !ok && !answered && e->kind != ERR_SOURCE_SILENT;
 	return ok && take_answer(t, e);
 }
 

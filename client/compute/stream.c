@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ASKS = 16, ARRIVALS = 16, WAIT_S = 25, AGAIN_MS = 200, SLOWEST_MS = 10000 };
+enum { ASKS = 16, ARRIVALS = 16, WAIT_S = 25, AGAIN_MS = 200, SLOWEST_MS = 5000 };
 
 struct task {
 	struct agent *agent; /* borrowed */
