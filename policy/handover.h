@@ -77,7 +77,7 @@ bool handover_is_open(enum handover_state s); /* holds, prepared, offered */
 struct handover_facts {
 	enum handover_mode mode;
 	enum handover_state state;
-	bool source_has_it;      /* the source said keep or never_left, or that nothing runs there */
+	bool source_has_it; /* the source said keep or never_left, or that nothing runs there */
 	bool destination_unsure; /* the destination said cannot_say */
 	bool source_is_off;      /* fenced, and the operator says that it is off */
 	bool destination_is_off; /* likewise */

@@ -247,9 +247,8 @@ static void test_refusal(void)
 	err_set(&e, ERR_PERMIT_USED, "two\nlines\033[31m");
 	refusal_text(&e, NULL, &text);
 	check("a refusal is one line without control characters, with what to do next",
-	      strcmp(text.at,
-		     "vtpm-client: two?lines?[31m; the owner: vtpmctl permit ID "
-		     "(for a move: vtpmctl grant create)\n") == 0);
+	      strcmp(text.at, "vtpm-client: two?lines?[31m; the owner: vtpmctl permit ID "
+			      "(for a move: vtpmctl grant create)\n") == 0);
 	err_set(&e, ERR_STATE_MISSING, "gone");
 	refusal_text(&e, "0b361e4a-9e07-4dda-bd31-62f0de62e2f5", &named);
 	check("and can be typed as it is where the instance is known",
