@@ -17,8 +17,7 @@ struct libvirt {
 	pthread_t keeper, loop;
 	pthread_mutex_t lock; /* guards the members below */
 	pthread_cond_t changed;
-	virConnectPtr conn;  /* owned; NULL while there is none */
-	virConnectPtr spare; /* owned, for calls about guests; or NULL */
+	virConnectPtr conn; /* owned; NULL while there is none */
 	bool lost, stopping, fenced;
 	int timer, fence;
 };
@@ -182,22 +181,6 @@ static void set_connection(struct libvirt *l, virConnectPtr c)
 		l->lost = false;
 }
 
-static virConnectPtr take_spare(struct libvirt *l)
-{
-	CLEANUP(hold_end) pthread_mutex_t *held = hold(&l->lock);
-	virConnectPtr c = l->spare;
-
-	l->spare = NULL;
-	return c;
-}
-
-static void drop_spare(struct libvirt *l)
-{
-	virConnectPtr c = take_spare(l);
-
-	libvirt_conn_drop(&c);
-}
-
 static void keep_one(struct libvirt *l)
 {
 	CLEANUP(libvirt_conn_drop) virConnectPtr c = virConnectOpen(l->uri);
@@ -217,7 +200,6 @@ static void keep_one(struct libvirt *l)
 	wait_for_change(l, true);
 	virConnectUnregisterCloseCallback(c, on_close);
 	set_connection(l, NULL);
-	drop_spare(l);
 }
 
 static void *keep(void *ctx)
@@ -408,41 +390,10 @@ bool libvirt_define(struct libvirt *l, const struct uuid *secret,
 
 /* ---- guests ---- */
 
-/* Kept while the connection that is watched lives: with libvirtd both end. */
-static bool keep_spare(struct libvirt *l, virConnectPtr c)
+bool libvirt_connect(struct libvirt *l, virConnectPtr *ret, struct err *e)
 {
-	CLEANUP(hold_end) pthread_mutex_t *held = hold(&l->lock);
-
-	if (l->spare != NULL || l->conn == NULL || l->lost || l->stopping)
-		return false;
-	l->spare = c;
-	return true;
-}
-
-bool libvirt_line_begin(struct libvirt *l, struct libvirt_line *ret, struct err *e)
-{
-	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
-
 	if (!libvirt_is_up(l))
 		return err_set(e, ERR_STARTING_UP, "there is no connection to libvirt");
-	c = take_spare(l);
-	if (c == NULL || virConnectIsAlive(c) != 1) {
-		libvirt_conn_drop(&c);
-		c = virConnectOpen(l->uri);
-		if (c == NULL)
-			return libvirt_failed(e, "cannot connect");
-		(void)virConnectSetKeepAlive(c, KEEPALIVE_S, KEEPALIVE_MISSES);
-	}
-	*ret = (struct libvirt_line){ l, c };
-	c = NULL;
-	return true;
-}
-
-void libvirt_line_end(struct libvirt_line *line)
-{
-	if (line->conn == NULL)
-		return;
-	if (virConnectIsAlive(line->conn) != 1 || !keep_spare(line->of, line->conn))
-		virConnectClose(line->conn);
-	line->conn = NULL;
+	*ret = virConnectOpen(l->uri);
+	return *ret != NULL || libvirt_failed(e, "cannot connect");
 }

@@ -19,11 +19,11 @@ static bool find_domain(virConnectPtr c, const struct uuid *instance, virDomainP
 bool libvirt_find(struct libvirt *l, const struct uuid *instance, enum libvirt_guest *ret,
 		  struct err *e)
 {
-	CLEANUP(libvirt_line_end) struct libvirt_line line = { 0 };
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	CLEANUP(libvirt_domain_drop) virDomainPtr d = NULL;
 	int state, reason, active;
 
-	if (!libvirt_line_begin(l, &line, e) || !find_domain(line.conn, instance, &d, e))
+	if (!libvirt_connect(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
 	*ret = LIBVIRT_ABSENT;
 	if (d == NULL)
@@ -44,14 +44,14 @@ bool libvirt_each_autostart(struct libvirt *l,
 			    void (*each)(void *ctx, const struct uuid *instance),
 			    void *ctx, struct err *e)
 {
-	CLEANUP(libvirt_line_end) struct libvirt_line line = { 0 };
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	virDomainPtr *all = NULL;
 	struct uuid id = { "" };
 	int n;
 
-	if (!libvirt_line_begin(l, &line, e))
+	if (!libvirt_connect(l, &c, e))
 		return false;
-	n = virConnectListAllDomains(line.conn, &all,
+	n = virConnectListAllDomains(c, &all,
 				     VIR_CONNECT_LIST_DOMAINS_AUTOSTART |
 					     VIR_CONNECT_LIST_DOMAINS_INACTIVE);
 	for (int i = 0; i < n; i++) {
@@ -65,10 +65,10 @@ bool libvirt_each_autostart(struct libvirt *l,
 
 bool libvirt_start(struct libvirt *l, const struct uuid *instance, struct err *e)
 {
-	CLEANUP(libvirt_line_end) struct libvirt_line line = { 0 };
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	CLEANUP(libvirt_domain_drop) virDomainPtr d = NULL;
 
-	if (!libvirt_line_begin(l, &line, e) || !find_domain(line.conn, instance, &d, e))
+	if (!libvirt_connect(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
 	if (d == NULL)
 		return err_set(e, ERR_NOT_FOUND, "no such guest here");
@@ -163,12 +163,11 @@ static bool look_at(virDomainPtr d, struct libvirt_look *ret, struct err *e)
 bool libvirt_look(struct libvirt *l, const struct uuid *instance,
 		  struct libvirt_look *ret, struct err *e)
 {
-	CLEANUP(libvirt_line_end) struct libvirt_line line = { 0 };
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	CLEANUP(libvirt_domain_drop) virDomainPtr d = NULL;
 
 	*ret = (struct libvirt_look){ .doing = LIBVIRT_NOT_HERE, .run = -1 };
-	return libvirt_line_begin(l, &line, e) &&
-	       find_domain(line.conn, instance, &d, e) &&
+	return libvirt_connect(l, &c, e) && find_domain(c, instance, &d, e) &&
 	       (d == NULL || look_at(d, ret, e));
 }
 
@@ -203,10 +202,10 @@ static const char *failure_of(enum libvirt_act act)
 bool libvirt_act(struct libvirt *l, const struct uuid *instance, int64_t run,
 		 enum libvirt_act act, struct err *e)
 {
-	CLEANUP(libvirt_line_end) struct libvirt_line line = { 0 };
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
 	CLEANUP(libvirt_domain_drop) virDomainPtr d = NULL;
 
-	if (!libvirt_line_begin(l, &line, e) || !find_domain(line.conn, instance, &d, e))
+	if (!libvirt_connect(l, &c, e) || !find_domain(c, instance, &d, e))
 		return false;
 	if (d == NULL || run_of(d) != run)
 		return err_set(e, ERR_CONFLICT, "the guest has ended meanwhile");

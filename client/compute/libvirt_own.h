@@ -19,16 +19,9 @@ void libvirt_domain_drop(virDomainPtr *d);
 
 bool libvirt_failed(struct err *e, const char *what); /* false */
 /*
- * A connection for calls about guests, nobody else's meanwhile: such a call may wait long, for a
- * start or for a hook, and answers to others on the same connection then come late, up to its
- * next keepalive. One is kept for the next who needs it, because opening costs milliseconds.
+ * A connection of its own: a call about a guest may wait long, for a start or for a hook, and
+ * answers to other calls on the same connection then come late, up to its next keepalive.
  */
-struct libvirt_line {
-	struct libvirt *of; /* borrowed */
-	virConnectPtr conn; /* owned; NULL: none was begun */
-};
-MUST_CHECK bool libvirt_line_begin(struct libvirt *l, struct libvirt_line *ret,
-				   struct err *e);
-void libvirt_line_end(struct libvirt_line *line); /* for CLEANUP(libvirt_line_end) */
+MUST_CHECK bool libvirt_connect(struct libvirt *l, virConnectPtr *ret, struct err *e);
 
 #endif
