@@ -270,6 +270,8 @@ class Ticking:
         return source.host.words("virsh", "-q", *words, self.name, uri(target, port))
 
     def move(self, how, source, target, *options, check=True, **more):
+        if target.is_up():
+            bed.until(lambda: target.status()["libvirt"] == "up", f"{target.name} serves libvirt")
         words = self.words(how, source, target, *options, **more)
         return bed.run(*words, env=self.world.env, check=check)
 

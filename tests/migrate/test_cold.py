@@ -154,6 +154,7 @@ def test_evacuation(world, off):
         for path in (state, *state.iterdir()):
             shutil.chown(path, "tss", "tss")
         off.define(world.b)
+        bed.until(lambda: world.b.status()["libvirt"] == "up", "h2 serves libvirt")
         if off.policy != "deployment":
             assert "permit" in world.b.host.virsh("start", off.name, check=False).stderr
             off.permit()
