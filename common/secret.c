@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/secret.h"
 
-#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,9 +216,4 @@ bool secret_truncate(struct secret *s, size_t len)
 	explicit_bzero(s->at + len, s->len - len);
 	s->len = len;
 	return true;
-}
-
-bool secret_equal(const struct secret *a, const struct secret *b)
-{
-	return a && b && a->len == b->len && CRYPTO_memcmp(a->at, b->at, a->len) == 0;
 }
