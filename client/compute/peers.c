@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/peers.h"
 
+#include "client/compute/connections.h"
 #include "client/compute/files.h"
 
 #include <arpa/inet.h>
@@ -13,8 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TABLE_MAX = 16 << 20, STAT_MAX = 4096 };
-enum { ESTABLISHED = 1, LISTENING = 10 }; /* as the kernel numbers them */
+enum { STAT_MAX = 4096 };
 
 /* ---- lists of numbers ---- */
 
@@ -193,88 +193,50 @@ static void dir_close(DIR **d)
 		closedir(*d);
 }
 
+static bool cannot_look(uint64_t pid, struct err *e)
+{
+	return err_errno(e, ERR_NO_LIBVIRT, "cannot look into process %llu",
+			 (unsigned long long)pid);
+}
+
+/* A descriptor that was closed meanwhile is none; one that may not be seen might be anything. */
+static bool add_socket(DIR *d, const char *name, struct numbers *ret)
+{
+	char link[64];
+	ssize_t n = readlinkat(dirfd(d), name, link, sizeof(link) - 1);
+
+	if (n < 0)
+		return errno != EACCES && errno != EPERM;
+	link[n] = '\0';
+	if (strncmp(link, "socket:[", 8) == 0)
+		numbers_add(ret, strtoull(link + 8, NULL, 10));
+	return true;
+}
+
 /* *ret_there is false when the process has ended. */
 static bool add_sockets(uint64_t pid, struct numbers *ret, bool *ret_there, struct err *e)
 {
 	CLEANUP(dir_close) DIR *d = NULL;
 	const struct dirent *entry;
 	struct path path;
-	char link[64];
 
 	*ret_there = false;
 	if (!path_set(&path, e, "/proc/%llu/fd", (unsigned long long)pid))
 		return false;
 	d = opendir(path.text);
 	if (!d)
-		return errno == ENOENT ||
-		       err_errno(e, ERR_NO_LIBVIRT, "cannot look into process %llu",
-				 (unsigned long long)pid);
+		return errno == ENOENT || cannot_look(pid, e);
 	*ret_there = true;
-	while ((entry = readdir(d))) {
-		ssize_t n = readlinkat(dirfd(d), entry->d_name, link, sizeof(link) - 1);
-
-		link[n > 0 ? n : 0] = '\0';
-		if (strncmp(link, "socket:[", 8) == 0)
-			numbers_add(ret, strtoull(link + 8, NULL, 10));
-	}
+	while ((entry = readdir(d)))
+		if (!add_socket(d, entry->d_name, ret))
+			return cannot_look(pid, e);
 	return !ret->failed || err_set(e, ERR_NO_MEMORY, "no memory for sockets");
-}
-
-/* One line of /proc/net/tcp or tcp6. */
-struct line {
-	struct address remote;
-	uint64_t local_port, state, inode;
-};
-
-/* Words of the kernel's number format: 32 bits each, in this machine's order. */
-static bool read_address(const char *hex, struct address *ret)
-{
-	size_t len = strcspn(hex, ":");
-	uint32_t words[4];
-
-	if ((len != 8 && len != 32) || hex[len] != ':')
-		return false;
-	for (size_t i = 0; i < len / 8; i++) {
-		char word[9] = "";
-
-		memcpy(word, hex + 8 * i, 8);
-		words[i] = (uint32_t)strtoul(word, NULL, 16);
-	}
-	if (len == 8)
-		*ret = mapped(words);
-	else
-		memcpy(ret->at, words, sizeof(ret->at));
-	return true;
-}
-
-/* sl local remote state queues timer retransmits uid timeout inode ... */
-static bool read_line(char *text, struct line *ret)
-{
-	enum { LOCAL = 1, REMOTE, STATE, INODE = 9, FIELDS };
-	const char *field[FIELDS];
-	const char *port;
-	char *rest = text;
-
-	for (size_t i = 0; i < FIELDS; i++) {
-		do
-			field[i] = strsep(&rest, " ");
-		while (field[i] && !field[i][0]);
-		if (!field[i])
-			return false;
-	}
-	port = strchr(field[LOCAL], ':');
-	if (!port || !read_address(field[REMOTE], &ret->remote))
-		return false;
-	ret->local_port = strtoull(port + 1, NULL, 16);
-	ret->state = strtoull(field[STATE], NULL, 16);
-	ret->inode = strtoull(field[INODE], NULL, 10);
-	return true;
 }
 
 /* What the family is seen to have. */
 struct view_of {
 	struct numbers family, sockets, ports; /* ports: they listen there */
-	struct line *lines;                    /* owned: their connections */
+	struct connection *out;                /* owned: what is established */
 	size_t n;
 };
 
@@ -283,55 +245,27 @@ static void view_done(struct view_of *v)
 	numbers_done(&v->family);
 	numbers_done(&v->sockets);
 	numbers_done(&v->ports);
-	free(v->lines);
+	free(v->out);
 }
 
-static bool add_line(struct view_of *v, const struct line *l)
+/* A connection may be held by a process and its children alike; it counts once. */
+static bool add_connection(void *ctx, const struct connection *c)
 {
-	struct line *grown;
+	struct view_of *v = ctx;
+	struct connection *grown;
 
-	if (!numbers_have(&v->sockets, l->inode))
+	if (!numbers_have(&v->sockets, c->inode))
 		return true;
-	if (l->state == LISTENING)
-		numbers_add(&v->ports, l->local_port);
-	if (l->state != ESTABLISHED)
+	if (c->listens) {
+		numbers_add(&v->ports, c->local_port);
 		return !v->ports.failed;
-	grown = reallocarray(v->lines, v->n + 1, sizeof(*grown));
+	}
+	grown = reallocarray(v->out, v->n + 1, sizeof(*grown));
 	if (!grown)
 		return false;
-	v->lines = grown;
-	v->lines[v->n++] = *l;
+	v->out = grown;
+	v->out[v->n++] = *c;
 	return true;
-}
-
-static bool read_table(uint64_t pid, const char *name, struct view_of *v, struct err *e)
-{
-	CLEANUP(buf_done) struct buf text = { 0 };
-	struct path path;
-	char *rest, *one;
-	bool found = false;
-
-	if (!path_set(&path, e, "/proc/%llu/net/%s", (unsigned long long)pid, name) ||
-	    !file_read(path.text, TABLE_MAX, &text, &found, e))
-		return false;
-	rest = text.at; /* absent: no IPv6 here, or the process has ended */
-	while ((one = strsep(&rest, "\n"))) {
-		struct line l;
-
-		if (read_line(one, &l) && !add_line(v, &l))
-			return err_set(e, ERR_NO_MEMORY, "no memory for connections");
-	}
-	return true;
-}
-
-/* A connection may be held by a process and its children alike; it counts once as well as
- * twice. */
-static bool look_at(uint64_t pid, struct view_of *v, bool *ret_there, struct err *e)
-{
-	v->sockets.n = 0;
-	return add_sockets(pid, &v->sockets, ret_there, e) &&
-	       (!*ret_there ||
-		(read_table(pid, "tcp", v, e) && read_table(pid, "tcp6", v, e)));
 }
 
 static bool look_at_all(pid_t libvirtd, struct view_of *v, struct err *e)
@@ -341,28 +275,28 @@ static bool look_at_all(pid_t libvirtd, struct view_of *v, struct err *e)
 	if (!find_family(libvirtd, &v->family, e))
 		return false;
 	for (size_t i = 0; i < v->family.n; i++) {
-		if (!look_at(v->family.at[i], v, &there, e))
+		if (!add_sockets(v->family.at[i], &v->sockets, &there, e))
 			return false;
 		if (!there && i == 0)
 			return err_set(e, ERR_NO_LIBVIRT, "process %ld is gone",
 				       (long)libvirtd);
 	}
-	return true;
+	return connections_each(add_connection, v, e);
 }
 
 static void judge(const struct view_of *v, const struct wanted *wanted, struct peers *ret)
 {
+	struct address remote;
 	bool there = false;
 
 	for (size_t i = 0; i < v->n; i++) {
-		const struct line *l = &v->lines[i];
-
-		if (numbers_have(&v->ports, l->local_port))
+		if (numbers_have(&v->ports, v->out[i].local_port))
 			continue;
-		if (is_wanted(wanted, &l->remote))
+		memcpy(remote.at, v->out[i].remote, sizeof(remote.at));
+		if (is_wanted(wanted, &remote))
 			there = true;
 		else
-			spell(&l->remote, ret->other, sizeof(ret->other));
+			spell(&remote, ret->other, sizeof(ret->other));
 	}
 	ret->kind = !there ? PEERS_NONE : ret->other[0] ? PEERS_OTHERS_TOO : PEERS_ONLY;
 }

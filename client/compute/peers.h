@@ -9,8 +9,9 @@
  *          holds it, and nothing on this host names the destination: PEERS_NONE.
  * Gives:   the pid behind libvirt's unix socket (each question is a connection without a word,
  *          which libvirtd logs); what it and its descendants are connected to.
- * Counts:  ESTABLISHED TCP connections (proc(5), /proc/PID/net/tcp and tcp6, each of the process's
- *          own network namespace) of a socket that the process has open. What comes in on a port
+ * Counts:  ESTABLISHED TCP connections (sock_diag(7)) of a socket that one of them has open (proc(5),
+ *          /proc/PID/fd: CAP_SYS_PTRACE, unless it has all that libvirtd may). libvirtd is in the
+ *          caller's network namespace, or has none that are seen. What comes in on a port
  *          on which one of them listens is not theirs; every other one is, loopback too.
  *          IPv4 in IPv6 (::ffff:a.b.c.d) is IPv4.
  * Refuses: to guess: an address that does not resolve is ERR_BAD_VALUE, a libvirtd that cannot be

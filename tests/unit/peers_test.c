@@ -290,6 +290,26 @@ static void test_refusals(void)
 		      got.kind == PEERS_ONLY);
 }
 
+/* Unseen connections might lead anywhere. */
+static void test_forbidden(void)
+{
+	pid_t pid = fork();
+	int status = 1;
+
+	if (pid == 0) {
+		struct peers got = { .kind = PEERS_ONLY };
+		struct err e = { 0 };
+
+		if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+			_exit(1);
+		_exit(!peers_look(1, "127.0.0.1", &got, &e) && e.kind == ERR_NO_LIBVIRT
+			      ? 0
+			      : 1);
+	}
+	waitpid(pid, &status, 0);
+	check("a process that may not be looked into is refused", status == 0);
+}
+
 static void test_pid(void)
 {
 	char dir[] = "/tmp/peers-XXXXXX";
@@ -323,6 +343,7 @@ int main(void)
 	test_connections(&ports);
 	test_ipv6(&ports);
 	test_refusals();
+	test_forbidden();
 	test_pid();
 	return done();
 }

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/connections.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ANSWER_BYTES = 32768 };
+enum { ESTABLISHED = 1, LISTENING = 10 }; /* as the kernel numbers them */
+
+struct request {
+	struct nlmsghdr head;
+	struct inet_diag_req_v2 body;
+};
+
+struct walk {
+	int fd;
+	bool (*each)(void *ctx, const struct connection *c);
+	void *ctx; /* borrowed */
+	bool over;
+};
+
+static bool failed(struct err *e)
+{
+	return err_errno(e, ERR_NO_LIBVIRT, "the kernel does not list its connections");
+}
+
+static bool send_request(int fd, int family, struct err *e)
+{
+	const struct request r = {
+		.head = { .nlmsg_len = sizeof(r),
+			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.body = { .sdiag_family = (uint8_t)family,
+			  .sdiag_protocol = IPPROTO_TCP,
+			  .idiag_states = 1U << ESTABLISHED | 1U << LISTENING },
+	};
+
+	return send(fd, &r, sizeof(r), 0) == (ssize_t)sizeof(r) || failed(e);
+}
+
+static struct connection connection_of(const struct inet_diag_msg *m)
+{
+	struct connection c = { .local_port = ntohs(m->id.idiag_sport),
+				.listens = m->idiag_state == LISTENING,
+				.inode = m->idiag_inode };
+
+	if (m->idiag_family == AF_INET6) {
+		memcpy(c.remote, m->id.idiag_dst, sizeof(c.remote));
+		return c;
+	}
+	memset(c.remote + 10, 0xff, 2);
+	memcpy(c.remote + 12, m->id.idiag_dst, 4);
+	return c;
+}
+
+static bool take_failure(const struct nlmsghdr *h, struct err *e)
+{
+	struct nlmsgerr why = { .error = -EPROTO };
+
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(why)))
+		memcpy(&why, NLMSG_DATA(h), sizeof(why));
+	errno = -why.error;
+	return failed(e);
+}
+
+static bool take(struct walk *w, const struct nlmsghdr *h, struct err *e)
+{
+	struct inet_diag_msg m;
+	struct connection c;
+
+	if (h->nlmsg_type == NLMSG_DONE)
+		w->over = true;
+	if (h->nlmsg_type == NLMSG_ERROR)
+		return take_failure(h, e);
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+	    h->nlmsg_len < NLMSG_LENGTH(sizeof(m)))
+		return true;
+	memcpy(&m, NLMSG_DATA(h), sizeof(m));
+	c = connection_of(&m);
+	return w->each(w->ctx, &c) ||
+	       err_set(e, ERR_NO_MEMORY, "no memory for connections");
+}
+
+static bool take_all(struct walk *w, struct err *e)
+{
+	union {
+		struct nlmsghdr head; /* for its alignment */
+		char bytes[ANSWER_BYTES];
+	} answer;
+	const struct nlmsghdr *h = &answer.head;
+	ssize_t n = recv(w->fd, &answer, sizeof(answer), 0);
+
+	if (n < 0)
+		return errno == EINTR || failed(e);
+	for (size_t left = (size_t)n; !w->over && NLMSG_OK(h, left);
+	     h = NLMSG_NEXT(h, left))
+		if (!take(w, h, e))
+			return false;
+	return true;
+}
+
+static bool walk_family(struct walk *w, int family, struct err *e)
+{
+	w->over = false;
+	if (!send_request(w->fd, family, e))
+		return false;
+	while (!w->over)
+		if (!take_all(w, e))
+			return false;
+	return true;
+}
+
+static void fd_close(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+bool connections_each(bool (*each)(void *ctx, const struct connection *c), void *ctx,
+		      struct err *e)
+{
+	const struct timeval soon = { .tv_sec = 2 };
+	CLEANUP(fd_close)
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	struct walk w = { .fd = fd, .each = each, .ctx = ctx };
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)) != 0)
+		return failed(e);
+	return walk_family(&w, AF_INET, e) && walk_family(&w, AF_INET6, e);
+}
