@@ -82,8 +82,8 @@ static const struct route routes[] = {
 	  "ask", .says = "ask the placed host to let its guest come" },
 	{ METHOD_GET, "/v1/instances/{uuid}/ask", api_ask_get, TRY_HOST, BODY_NONE, 0,
 	  "ask.show", .says = "what the placed host has answered" },
-	{ METHOD_POST, "/v1/instances/{uuid}/ask/answer", api_ask_answer, TRY_HOST, BODY_JSON, SMALL,
-	  "ask.answer", .says = "refuse an ask, or agree to a look" },
+	{ METHOD_POST, "/v1/instances/{uuid}/ask/refuse", api_ask_refuse, TRY_HOST, BODY_JSON, SMALL,
+	  "ask.refuse", .says = "refuse to let a guest go" },
 
 	{ METHOD_GET, "/v1/hosts/self/events", api_host_events, TRY_HOST, BODY_NONE, 0,
 	  "host.events", .says = "what has changed for the calling host" },

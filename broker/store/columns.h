@@ -128,8 +128,8 @@
 #define ASK_KEY "instance = $1 AND host = $2"
 #define ASK_COLUMNS(C, L, T) \
 	C(T, TEXT, instance) C(T, TEXT, host) C(T, TEXT, attempt) C(T, INTEGER, number) \
-	C(T, INTEGER, look) C(T, TEXT, nonce) L(T, statement, statement_len) \
-	C(T, INTEGER, at_us) C(T, TEXT, answer) C(T, TEXT, text)
+	C(T, TEXT, nonce) L(T, statement, statement_len) C(T, INTEGER, at_us) \
+	C(T, TEXT, answer) C(T, TEXT, text)
 
 /* Not a row of authority: a hint. struct event_row. */
 #define EVENT_COLUMNS(C, L, T) \

@@ -201,7 +201,6 @@ struct ask_row { /* key: instance, host: what the destination's hook asks of the
 	char host[PKI_HASH_HEX]; /* that asks */
 	struct uuid attempt;
 	int64_t number; /* of the hand-over that it is for; 0: none is prepared */
-	int64_t look;   /* asks for consent alone */
 	char nonce[NAME_SIZE];
 	uint8_t statement[STATEMENT_MAX]; /* the host's own, for the source to check */
 	int64_t statement_len;

@@ -65,7 +65,7 @@
 	ROW(X, SPOOL, spool, 5, 6) \
 	ROW(X, HANDOVER, handover, 25, 26) \
 	ROW(X, PART, part, 6, 7) \
-	ROW(X, ASK, ask, 12, 13)
+	ROW(X, ASK, ask, 11, 12)
 
 #define FIND_STATEMENTS(X) \
 	X(READ, TOKEN_BY_SHA256, ROW_OF(TOKEN, token) "WHERE sha256 = $1") \

@@ -211,7 +211,8 @@ static bool open_parts(struct agent *a, struct err *e)
 	       broker_open(a->config, a->id, &a->broker, e) &&
 	       spool_open(agent_state_dir(a), &a->spool, e) && turns_new(&a->turns, e) &&
 	       marks_new(&a->purposes, e) && marks_new(&a->vetoed, e) &&
-	       marks_new(&a->asked, e) && watch_new(&a->watch, e);
+	       marks_new(&a->asked, e) && watch_new(&a->watch, e) &&
+	       awaited_new(&a->awaited, e);
 }
 
 static void close_parts(struct server *s)
@@ -220,6 +221,7 @@ static void close_parts(struct server *s)
 
 	libvirt_free(a->libvirt);
 	watch_free(a->watch);
+	awaited_free(a->awaited);
 	marks_free(a->asked);
 	marks_free(a->vetoed);
 	marks_free(a->purposes);

@@ -11,6 +11,7 @@
 #ifndef CLIENT_COMPUTE_AGENT_H
 #define CLIENT_COMPUTE_AGENT_H
 
+#include "client/compute/awaited.h"
 #include "client/compute/broker.h"
 #include "client/compute/copies.h"
 #include "client/compute/guests.h"
@@ -38,7 +39,8 @@ struct agent {
 		*vetoed;     /* guests that libvirt tried to start before we could help */
 	struct marks *asked; /* when this process asked for a guest's secret */
 	struct watch *watch; /* what libvirt tells of guests on the move */
-	int64_t started_us;  /* this process, monotonic */
+	struct awaited *awaited; /* guests that are on their way here */
+	int64_t started_us;      /* this process, monotonic */
 	_Atomic int64_t
 		up_us; /* when the present connection to libvirt began; 0: none yet */
 	atomic_bool stopping;

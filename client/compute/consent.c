@@ -356,30 +356,25 @@ static bool consider(struct consent *c, struct err *e)
 	if (!is_free(c, e))
 		return false;
 	if (is_cold(c))
-		return !c->q->look && cold_may_leave(a, id, e) && hand_over(c, e);
+		return cold_may_leave(a, id, e) && hand_over(c, e);
 	if (a->libvirt == NULL)
 		return refuse(e, "the source runs guests without libvirt");
-	return is_migrating_there(c, e) && (c->q->look || hand_over(c, e));
+	return is_migrating_there(c, e) && hand_over(c, e);
 }
 
-static void answer(struct agent *a, const struct inquiry *q, bool consents,
-		   const struct err *why)
+static void tell_refusal(struct agent *a, const struct inquiry *q, const struct err *why)
 {
-	struct inquiry_answer to = { .instance = q->instance,
-				     .attempt = q->attempt,
-				     .destination = q->destination,
-				     .consents = consents };
+	struct inquiry_refusal to = { .instance = q->instance,
+				      .attempt = q->attempt,
+				      .destination = q->destination };
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct err e = { 0 };
 	bool answered;
 
-	/* The offer itself says that the source consents. */
-	if (consents && !q->look)
-		return;
 	buf_add_printable(&text, why->detail); /* what libvirt says may have lines */
 	to.text = text.failed || !text.at ? "" : text.at;
-	if (!broker_answer_ask(a->broker, &to, &answered, &e))
-		log_err(a->log, LOG_LEVEL_WARN, "answer not delivered", &e);
+	if (!broker_refuse_ask(a->broker, &to, &answered, &e))
+		log_err(a->log, LOG_LEVEL_WARN, "refusal not delivered", &e);
 }
 
 static bool consider_in_turn(struct agent *a, const struct inquiry *q, bool *ret_heard,
@@ -404,14 +399,13 @@ void consent_answer(struct agent *a, const struct inquiry *q)
 
 	if (heard)
 		return;
-	if (consents)
-		log_event(a->log, LOG_LEVEL_INFO,
-			  q->look ? "sees its migration" : "handed over", "instance",
+	if (consents) {
+		log_event(a->log, LOG_LEVEL_INFO, "handed over", "instance",
 			  q->instance.text, "to", q->destination_name, "attempt",
 			  q->attempt.text, NULL);
-	else
-		log_event(a->log, LOG_LEVEL_WARN, "not handed over", "instance",
-			  q->instance.text, "to", q->destination_name, "detail", e.detail,
-			  "cause", e.trail, NULL);
-	answer(a, q, consents, &e);
+		return;
+	}
+	log_event(a->log, LOG_LEVEL_WARN, "not handed over", "instance", q->instance.text,
+		  "to", q->destination_name, "detail", e.detail, "cause", e.trail, NULL);
+	tell_refusal(a, q, &e);
 }

@@ -98,7 +98,6 @@ static const struct json_field inquiry_fields[] = {
 	{ "attempt", FIELD_UUID, AT(attempt), 0, 0, true },
 	{ "number", FIELD_INTEGER, AT(number), 0, INT64_MAX, true },
 	{ "mode", FIELD_NAME, AT(mode), 1, 15, false },
-	{ "look", FIELD_BOOLEAN, AT(look), 0, 0, true },
 	{ "nonce", FIELD_TEXT, AT(nonce), 16, NONCE_SIZE - 1, true },
 	{ "statement", FIELD_TEXT, AT(statement), 1, STATEMENT_MAX - 1, true },
 	{ "security", FIELD_NAME, AT(security), 1, 15, true },
@@ -162,7 +161,7 @@ bool broker_offer(struct broker *b, const struct offer *o, bool *ret_answered,
 	return call_handover(b, &c, &h, ret_answered, e);
 }
 
-bool broker_answer_ask(struct broker *b, const struct inquiry_answer *a,
+bool broker_refuse_ask(struct broker *b, const struct inquiry_refusal *a,
 		       bool *ret_answered, struct err *e)
 {
 	CLEANUP(broker_call_done) struct broker_call c = { .method = "POST" };
@@ -170,12 +169,11 @@ bool broker_answer_ask(struct broker *b, const struct inquiry_answer *a,
 	OWNED(json) tree = NULL;
 
 	*ret_answered = false;
-	if (!set_path(&c, &a->instance, "ask/answer", e))
+	if (!set_path(&c, &a->instance, "ask/refuse", e))
 		return false;
 	json_open(&w, NULL);
 	json_put_text(&w, "attempt", a->attempt.text);
 	json_put_text(&w, "destination", a->destination);
-	json_put_boolean(&w, "consents", a->consents);
 	json_put_text(&w, "text", a->text);
 	json_close(&w);
 	return broker_call_json(b, &c, &tree, ret_answered, e);
@@ -185,13 +183,15 @@ bool broker_answer_ask(struct broker *b, const struct inquiry_answer *a,
 
 static bool take_state(const struct json *tree, struct inquiry_state *ret, struct err *e)
 {
+	const struct json *offered = json_get_object(tree, "handover");
+
 	*ret = (struct inquiry_state){ 0 };
 	if (!take_text(tree, "answer", ret->answer, sizeof(ret->answer)) ||
-	    !json_get_integer(tree, "number", &ret->number))
+	    (strcmp(ret->answer, "consented") == 0 && offered == NULL))
 		return misunderstood(e);
 	if (!take_text(tree, "text", ret->text, sizeof(ret->text)))
 		ret->text[0] = '\0';
-	return true;
+	return offered == NULL || handover_read(offered, &ret->handover, e);
 }
 
 static void put_asking(struct json_writer *w, const struct asking *a)
@@ -215,7 +215,6 @@ bool broker_ask_source(struct broker *b, const struct asking *a,
 	json_open(&w, NULL);
 	put_asking(&w, a);
 	json_put_text(&w, "statement", a->statement);
-	json_put_boolean(&w, "look", a->look);
 	json_close(&w);
 	return broker_call_json(b, &c, &tree, ret_answered, e) &&
 	       take_state(tree, ret, e);

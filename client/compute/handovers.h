@@ -32,7 +32,6 @@ struct inquiry {
 	struct uuid instance, secret, attempt;
 	int64_t number; /* of the hand-over that names this destination; 0: none does */
 	char mode[16];  /* of that one, or "" */
-	bool look;      /* is there a migration? nothing is handed over */
 	char nonce[NONCE_SIZE];
 	char statement[STATEMENT_MAX]; /* signed by the destination */
 	char destination[PKI_HASH_HEX], destination_name[64], address[64];
@@ -55,25 +54,23 @@ struct offer {
 };
 MUST_CHECK bool broker_offer(struct broker *b, const struct offer *o, bool *ret_answered,
 			     struct err *e);
-struct inquiry_answer {
+struct inquiry_refusal { /* the consent is an offer */
 	struct uuid instance, attempt;
 	const char *destination; /* fingerprint */
-	bool consents;
-	const char *text; /* why not */
+	const char *text;        /* why not */
 };
-MUST_CHECK bool broker_answer_ask(struct broker *b, const struct inquiry_answer *a,
+MUST_CHECK bool broker_refuse_ask(struct broker *b, const struct inquiry_refusal *a,
 				  bool *ret_answered, struct err *e);
 
 /* As the destination. */
 struct inquiry_state {
 	char answer[16]; /* waiting, consented or refused */
-	int64_t number;
 	char text[ASK_TEXT];
+	struct handover handover; /* consented: which was offered */
 };
 struct asking {
 	struct uuid instance, secret, attempt;
 	const char *nonce, *statement;
-	bool look;
 	int total_ms;
 };
 MUST_CHECK bool broker_ask_source(struct broker *b, const struct asking *a,

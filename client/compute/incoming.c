@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/incoming.h"
 
-#include "client/compute/handovers.h"
+#include "client/compute/awaited.h"
 #include "client/compute/hold.h"
 #include "client/compute/own_copy.h"
 #include "client/compute/step.h"
@@ -19,12 +19,12 @@ enum { PAUSE_MS = 100, NONCE_BYTES = 16 };
 struct arrival {
 	struct agent *agent; /* borrowed */
 	struct incoming *in; /* borrowed */
-	struct guest *guest; /* borrowed; NULL: only a look */
+	struct guest *guest; /* borrowed; NULL: only to ask */
 	struct move move;
 	struct asking asking;
 	struct inquiry_state said;
 	struct buf statement; /* owned */
-	char nonce[B64URL_SIZE(NONCE_BYTES)];
+	char nonce[NONCE_SIZE];
 	int64_t until_us;
 	struct claim claim; /* owned */
 };
@@ -75,17 +75,22 @@ static bool sign(struct arrival *t, struct err *e)
 	return true;
 }
 
-static bool begin(struct arrival *t, struct err *e)
+static void begin(struct arrival *t)
+{
+	t->asking.instance = t->in->instance;
+	t->asking.secret = t->in->secret;
+	t->asking.nonce = t->nonce;
+	t->in->unanswered = false;
+	t->until_us = ticks(t->agent) + (int64_t)t->in->wait_ms * 1000;
+}
+
+static bool begin_ask(struct arrival *t, struct err *e)
 {
 	uint8_t nonce[NONCE_BYTES];
 
-	t->asking.instance = t->in->instance;
-	t->asking.secret = t->in->secret;
-	t->until_us = ticks(t->agent) + (int64_t)t->in->wait_ms * 1000;
 	if (!uuid_random(&t->asking.attempt, e) || !random_bytes(nonce, sizeof(nonce), e))
 		return false;
 	text_b64url((struct view){ nonce, sizeof(nonce) }, t->nonce);
-	t->asking.nonce = t->nonce;
 	return sign(t, e);
 }
 
@@ -110,6 +115,8 @@ static bool ask_source(struct arrival *t, struct err *e)
 	struct broker *b = t->agent->broker;
 	bool answered = false, asked = false, polled, ok;
 
+	if (!begin_ask(t, e))
+		return false;
 	do {
 		err_clear(e);
 		polled = asked;
@@ -130,15 +137,6 @@ static bool ask_source(struct arrival *t, struct err *e)
 	return ok && take_answer(t, e);
 }
 
-bool incoming_look(struct agent *a, struct incoming *in, struct err *e)
-{
-	CLEANUP(arrival_done) struct arrival t = { .agent = a, .in = in };
-
-	in->unanswered = false;
-	t.asking.look = true;
-	return begin(&t, e) && ask_source(&t, e);
-}
-
 /* ---- the record, before anything is claimed ---- */
 
 static bool is_free(const struct move *m, struct err *e)
@@ -149,16 +147,34 @@ static bool is_free(const struct move *m, struct err *e)
 		       "an earlier hand-over of this guest is not settled on this host");
 }
 
-static bool read_handover(struct arrival *t, struct handover *ret, struct err *e)
+/* What its source consented to for this host's earlier ask, or does now. */
+static bool find_consent(struct arrival *t, struct err *e)
 {
-	bool answered = false;
+	struct awaited_guest before;
 
-	while (!broker_handover(t->agent->broker, &t->in->instance, t->said.number, ret,
-				&answered, e)) {
-		if (answered || !pause_a_moment(t))
-			return false;
-		err_clear(e);
-	}
+	if (!awaited_take(t->agent->awaited, &t->in->instance, ticks(t->agent), &before))
+		return ask_source(t, e);
+	t->asking.attempt = before.attempt;
+	memcpy(t->nonce, before.nonce, sizeof(t->nonce));
+	t->said.handover = before.handover;
+	return true;
+}
+
+bool incoming_ask(struct agent *a, struct incoming *in, struct err *e)
+{
+	CLEANUP(arrival_done) struct arrival t = { .agent = a, .in = in };
+	struct awaited_guest next;
+
+	begin(&t);
+	if (!move_load(agent_state_dir(a), &in->instance, &t.move, e) ||
+	    !is_free(&t.move, e) || !ask_source(&t, e))
+		return false;
+	step_reached("consented");
+	next = (struct awaited_guest){ .attempt = t.asking.attempt,
+				       .handover = t.said.handover,
+				       .at_us = ticks(a) };
+	memcpy(next.nonce, t.nonce, sizeof(next.nonce));
+	awaited_put(a->awaited, &next);
 	return true;
 }
 
@@ -199,22 +215,34 @@ static bool watch(struct arrival *t, struct err *e)
 	return true;
 }
 
+/* As the claim will say they are, so that the record need not be written again. */
+static bool suppose_facts(struct arrival *t, struct err *e)
+{
+	const struct handover *h = &t->said.handover;
+	struct guest *g = t->guest;
+
+	g->attempt = t->asking.attempt;
+	g->secret = t->in->secret;
+	g->version = h->version;
+	return (text_copy(g->security, sizeof(g->security), h->security) &&
+		text_copy(g->state, sizeof(g->state), "expected") &&
+		text_copy(g->phase, sizeof(g->phase), GUEST_ASKED)) ||
+	       err_set(e, ERR_INTERNAL, "a field of the record does not fit");
+}
+
 static bool record(struct arrival *t, struct err *e)
 {
 	struct agent *a = t->agent;
+	const struct handover *h = &t->said.handover;
 	struct guest *g = t->guest;
-	struct handover h;
 
-	if (!read_handover(t, &h, e))
-		return false;
-	if (move_has_ended(&t->move, h.number))
+	if (move_has_ended(&t->move, h->number))
 		return err_set(e, ERR_HANDOVER_STATE, "this hand-over has ended here");
-	if (!fill_record(t, &h, e) || !watch(t, e))
+	if (!fill_record(t, h, e) || !watch(t, e))
 		return false;
 	marks_put(a->asked, &g->instance, "", ticks(a));
-	g->attempt = t->asking.attempt;
-	if (!text_copy(g->phase, sizeof(g->phase), GUEST_ASKED))
-		return err_set(e, ERR_INTERNAL, "phase");
+	if (!suppose_facts(t, e))
+		return false;
 	/* The hand-over first: a record of a guest alone would be taken for a start. */
 	return move_save(agent_state_dir(a), &t->move, e) &&
 	       guest_save(agent_state_dir(a), g, e);
@@ -300,16 +328,16 @@ static bool take_facts(struct arrival *t, const struct secret *value, struct err
 	const struct broker_release *r = &t->claim.release;
 	struct own_copy_seal keep = { &t->move, t->in->purpose, t->nonce, value };
 	struct guest *g = t->guest;
+	const bool supposed = strcmp(g->security, r->security) == 0 &&
+			      strcmp(g->state, r->state_before) == 0;
 
-	g->secret = r->secret;
-	g->version = r->version;
 	memcpy(g->security, r->security, sizeof(g->security));
 	memcpy(g->state, r->state_before, sizeof(g->state));
 	/* For this host's own copy, which is to open also when the sender's certificate is
 	 * long over: sealed anew, to this host. Without a lease it is of no use yet. */
 	if (t->claim.relayed && !own_copy_seal(t->agent, &keep, e))
 		return false;
-	return guest_save(agent_state_dir(t->agent), g, e);
+	return supposed || guest_save(agent_state_dir(t->agent), g, e);
 }
 
 static bool claim_and_open(struct arrival *t, struct secret **ret, struct err *e)
@@ -338,12 +366,9 @@ bool incoming_get(struct agent *a, struct incoming *in, struct guest *guest,
 	CLEANUP(arrival_done)
 	struct arrival t = { .agent = a, .in = in, .guest = guest };
 
-	in->unanswered = false;
+	begin(&t);
 	if (!move_load(agent_state_dir(a), &in->instance, &t.move, e) ||
-	    !is_free(&t.move, e) || !begin(&t, e) || !ask_source(&t, e))
-		return false;
-	step_reached("consented");
-	if (!record(&t, e))
+	    !is_free(&t.move, e) || !find_consent(&t, e) || !record(&t, e))
 		return false;
 	agent_move(a);
 	return claim_and_open(&t, ret, e);

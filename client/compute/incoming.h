@@ -3,10 +3,10 @@
  * incoming - the destination's side of a move, up to the key: a live one as libvirt's hook goes
  *          through it, a cold one as cold.h does.
  *
- * Look:    at `migrate begin`: does the source see its migration to here? A refusal reaches
- *          whoever migrates before anything has moved; an offline migration ends here.
- * Get:     at `prepare begin`: asks the source through the broker, and claims what it offers,
- *          for this very call.
+ * Ask:     at `migrate begin`: the source, through the broker. Its refusal reaches whoever migrates
+ *          before anything has moved; an offline migration, for which no more is called, ends here.
+ * Get:     at `prepare begin`: claims what the source offered for that ask, or asks first where
+ *          there was none.
  * Records: the hand-over, durably, before it is claimed; from then on mover.h takes it on.
  * Checks:  as release.h; a relayed secret also for its sender's certificate.
  * Threads: the caller has the instance's turn.
@@ -24,7 +24,8 @@ struct incoming {
 	bool unanswered;       /* out: nobody decided, and the source was not heard */
 };
 
-MUST_CHECK bool incoming_look(struct agent *a, struct incoming *in, struct err *e);
+/* Its consent is kept in memory, for the next incoming_get of that guest. */
+MUST_CHECK bool incoming_ask(struct agent *a, struct incoming *in, struct err *e);
 /* On success *guest is what is on record now. */
 MUST_CHECK bool incoming_get(struct agent *a, struct incoming *in, struct guest *guest,
 			     struct secret **ret, struct err *e);

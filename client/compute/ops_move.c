@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Within the hook's own ten seconds. */
-enum { LOOK_MS = 4000, RECEIVE_MS = 6500 };
+enum { WAIT_MS = 6500 };
 
 static int64_t ticks(const struct agent *a)
 {
@@ -77,7 +77,7 @@ bool op_receive(struct call *c, struct err *e)
 	struct incoming in = { .instance = c->ask.instance,
 			       .secret = c->ask.secret,
 			       .purpose = "migrate-in",
-			       .wait_ms = RECEIVE_MS };
+			       .wait_ms = WAIT_MS };
 	OWNED(secret) value = NULL;
 	struct err second = { 0 };
 
@@ -97,20 +97,20 @@ bool op_receive(struct call *c, struct err *e)
 	return false;
 }
 
-/* Asked already here: a refusal reaches whoever migrates before anything has moved. */
+/* Asked here: for an offline migration nothing more is called. */
 bool op_migrate(struct call *c, struct err *e)
 {
 	struct incoming in = { .instance = c->ask.instance,
 			       .secret = c->ask.secret,
 			       .purpose = "migrate-in",
-			       .wait_ms = LOOK_MS };
+			       .wait_ms = WAIT_MS };
 
 	if (!call_is_serving(c, e))
 		return call_passes_unserved(c, e);
 	/* libvirt asks before it looks whether the guest is here already. */
 	if (!call_is_over(c))
 		return err_set(e, ERR_STATE_BUSY, "the guest is on this host already");
-	if (!incoming_look(c->agent, &in, e) && !call_may_pass(c, in.unanswered, e))
+	if (!incoming_ask(c->agent, &in, e) && !call_may_pass(c, in.unanswered, e))
 		return false;
 	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in", ticks(c->agent));
 	err_clear(e);

@@ -71,10 +71,9 @@ class Move:
         return self.to.get(f"/v1/instances/{self.id}/ask",
                            params={"attempt": self.attempt, **query})
 
-    def try_answer(self, consents, who=None, **more):
-        return (who or self.a).post(f"/v1/instances/{self.id}/ask/answer", {
-            "attempt": self.attempt, "destination": self.to.fingerprint,
-            "consents": consents, **more})
+    def try_refuse(self, who=None, **more):
+        return (who or self.a).post(f"/v1/instances/{self.id}/ask/refuse", {
+            "attempt": self.attempt, "destination": self.to.fingerprint, **more})
 
     def try_offer(self, who=None, **more):
         body = {"attempt": self.attempt, **({"jwe": JWE} if self.security == "host" else {}),

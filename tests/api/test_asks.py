@@ -29,7 +29,7 @@ def test_an_ask_reaches_the_placed_host(broker):
     assert time.monotonic() - since < 5
     e, = got["items"]
     assert (e["kind"], e["instance"], e["secret"], e["name"]) == ("ask", m.id, m.secret, "vm")
-    assert (e["number"], e["mode"], e["by"], e["look"]) == (0, None, None, False)
+    assert (e["number"], e["mode"], e["by"]) == (0, None, None)
     assert (e["attempt"], e["nonce"], e["answer"]) == (m.attempt, "n" * 22, "waiting")
     assert e["destination"] == {"name": "h2", "fingerprint": m.to.fingerprint,
                                 "address": e["destination"]["address"]}
@@ -47,52 +47,40 @@ def test_the_answer_wakes_whoever_asks(broker):
     assert poll.thread.is_alive()
     since = time.monotonic()
     assert m.try_offer().status_code == 200
-    assert poll.get().json() == {"attempt": m.attempt, "answer": "consented", "number": 1,
-                                 "text": ""}
+    got = poll.get().json()
+    assert (got["attempt"], got["answer"], got["number"]) == (m.attempt, "consented", 1)
+    assert got["handover"] == m.to.get(m.url()).json() and got["handover"]["state"] == "offered"
     assert time.monotonic() - since < 5
-    assert m.asked(wait=30).json()["answer"] == "consented"
-    assert m.try_ask().json()["answer"] == "consented"
+    assert m.asked(wait=30).json() == got == m.try_ask().json()
     m.claim()
-    assert m.try_ask().json()["answer"] == "consented"
+    assert m.try_ask().json()["handover"]["state"] == "claimed"
 
 
 def test_a_refusal_reaches_whoever_asks_in_words(broker):
     m = Move(broker).prepare().ask()
     poll = Later(lambda: m.asked(wait=30))
     time.sleep(0.1)
-    r = m.try_answer(False, text="the guest has no outgoing job")
+    r = m.try_refuse(text="the guest has no outgoing job")
     assert r.status_code == 200 and r.json()["answer"] == "refused"
     said = refused(poll.get(), "consent_refused")
     assert said["detail"] == "the guest has no outgoing job"
     refused(m.asked(), "consent_refused")
     refused(m.try_ask(), "consent_refused")
     refused(m.try_offer(), "handover_state", "attempt")
-    assert m.try_answer(False, text="again").status_code == 200
+    assert m.try_refuse(text="again").status_code == 200
     assert m.state() == "prepared"
     m.attempt = new_id()
     m.offer().claim()
 
 
-def test_a_look_is_answered_and_hands_nothing_over(broker):
-    m = Move(broker, "user").ask(look=True)
-    assert m.try_answer(True, text="go on").json() == {
-        "attempt": m.attempt, "answer": "consented", "number": 0, "text": "go on"}
-    assert m.asked().json()["answer"] == "consented"
-    refused(m.try_answer(False), "handover_state", "attempt")
-    m.attempt = new_id()
-    m.ask()
-    refused(m.try_answer(True), "bad_value", "consents")
-    assert m.show()["handover"] is None
-
-
-def test_who_may_answer(broker):
+def test_who_may_refuse(broker):
     m = Move(broker).prepare().ask()
     for who in ("h2", "h3"):
-        not_found(m.try_answer(False, getattr(broker, who)))
+        not_found(m.try_refuse(getattr(broker, who)))
     for who in ("owner", "operator"):
-        refused(m.try_answer(False, getattr(broker, who)), "forbidden")
-    refused(m.try_answer(False, attempt=new_id()), "handover_state", "attempt")
-    refused(m.try_answer(False, destination=broker.h3.fingerprint), "handover_state", "attempt")
+        refused(m.try_refuse(getattr(broker, who)), "forbidden")
+    refused(m.try_refuse(attempt=new_id()), "handover_state", "attempt")
+    refused(m.try_refuse(destination=broker.h3.fingerprint), "handover_state", "attempt")
     assert m.asked().json()["answer"] == "waiting"
 
 

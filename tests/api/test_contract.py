@@ -78,7 +78,7 @@ BODIES = [("create", "instance.create"), ("place", "place"), ("permit", "permit.
           ("token", "host.token"), ("approve", "host.approve"), ("renew", "host.renew"),
           ("prepare", "handover.prepare"), ("offer", "handover.offer"), ("claim", "handover.claim"),
           ("say", "handover.say"), ("resolve", "handover.resolve"), ("ask", "ask"),
-          ("answer", "ask.answer"), ("setting", "image.set"), ("setting", "deployment.set")]
+          ("refusal", "ask.refuse"), ("setting", "image.set"), ("setting", "deployment.set")]
 
 
 @pytest.mark.parametrize("name,verb", BODIES)

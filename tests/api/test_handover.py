@@ -288,11 +288,6 @@ def test_a_cold_move_carries_parts(broker):
     assert m.state() == "prepared"
 
 
-def test_a_look_is_no_ask_for_a_key(broker):
-    m = Move(broker).prepare().ask(look=True)
-    refused(m.try_offer(), "handover_state", "attempt")
-
-
 def test_claims(broker):
     m = Move(broker, "user").prepare()
     refused(m.try_claim(), "handover_state")

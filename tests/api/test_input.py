@@ -14,7 +14,7 @@ CALLER = {"instance.create": "owner", "place": "operator", "instance.new-tpm": "
           "host.approve": "host_admin", "host.fence": "host_admin", "host.unfence": "host_admin",
           "host.revoke": "host_admin", "handover.prepare": "operator", "handover.offer": "h1",
           "handover.claim": "h1", "handover.say": "h1", "handover.abort": "operator",
-          "handover.resolve": "operator", "ask": "h1", "ask.answer": "h1", "grant.create": "owner",
+          "handover.resolve": "operator", "ask": "h1", "ask.refuse": "h1", "grant.create": "owner",
           "host.drain": "host_admin", "host.undrain": "host_admin", "image.set": "operator", "deployment.set": "operator"}
 JSON_OPERATIONS = [o for o in contract.OPERATIONS if o.body is not None]
 IDS = [o.id for o in JSON_OPERATIONS]

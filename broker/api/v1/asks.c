@@ -17,7 +17,6 @@ struct ask_body {
 	char nonce[NONCE_MAX + 1];
 	struct uuid secret;
 	char statement[STATEMENT_MAX + 1];
-	bool look;
 };
 
 static const struct json_field ask_fields[] = {
@@ -41,7 +40,6 @@ static const struct json_field ask_fields[] = {
 	  .min = 1,
 	  .max = STATEMENT_MAX,
 	  .required = true },
-	{ .name = "look", .type = FIELD_BOOLEAN, API_AT(struct ask_body, look) },
 };
 
 /* What the destination asks, and the rows that it rests on. */
@@ -187,7 +185,6 @@ static bool ask_stage(struct exchange *x, struct asking *a, struct err *e)
 	memcpy(r->host, x->who.host.key_hash, sizeof(r->host));
 	r->attempt = a->ask.attempt;
 	r->number = a->placement.moving != 0 ? a->placement.number : 0;
-	r->look = a->ask.look;
 	text_cut(r->nonce, sizeof(r->nonce), a->ask.nonce);
 	memcpy(r->statement, a->ask.statement, len);
 	r->statement_len = (int64_t)len;
@@ -202,7 +199,9 @@ static bool ask_stage(struct exchange *x, struct asking *a, struct err *e)
 	return change_ok(x->change, e);
 }
 
-static void ask_reply(struct exchange *x, const struct ask_row *r)
+/* v: what it was consented to by, or NULL. */
+static void ask_reply(struct exchange *x, const struct ask_row *r,
+		      const struct handover_view *v)
 {
 	struct json_writer w;
 
@@ -212,15 +211,39 @@ static void ask_reply(struct exchange *x, const struct ask_row *r)
 	json_put_text(&w, "answer", r->answer);
 	json_put_integer(&w, "number", r->number);
 	json_put_text(&w, "text", r->text);
+	if (v != NULL) {
+		json_open(&w, "handover");
+		handover_write(&w, v, NULL);
+		json_close(&w);
+	}
 	json_close(&w);
 }
 
-/* The source's own words are the refusal's. */
-static bool ask_answered(struct exchange *x, const struct ask_row *r, struct err *e)
+static bool consent_read(struct exchange *x, const struct ask_row *r,
+			 struct handover_view *v, struct err *e)
 {
+	bool ok;
+
+	if (!reader_begin(x->db, e))
+		return false;
+	ok = read_handover(x->db, &r->instance, r->number, &v->row, e) &&
+	     handover_view_read(x->db, v, e);
+	reader_end(x->db);
+	return ok;
+}
+
+/* The source's own words are the refusal's. */
+static bool ask_answered(struct api *api, struct exchange *x, const struct ask_row *r,
+			 struct err *e)
+{
+	struct handover_view v = { .now_us = clock_wall_us(api->clock) };
+	const bool consented = strcmp(r->answer, "consented") == 0;
+
 	if (strcmp(r->answer, "refused") == 0)
 		return err_set(e, ERR_CONSENT_REFUSED, "%s", r->text);
-	ask_reply(x, r);
+	if (consented && !consent_read(x, r, &v, e))
+		return false;
+	ask_reply(x, r, consented ? &v : NULL);
 	return true;
 }
 
@@ -232,11 +255,11 @@ bool api_ask_put(struct api *api, struct exchange *x, struct err *e)
 	if (!ask_parse(x, &a.ask, e) || !ask_read(x, &a, e))
 		return false;
 	if (is_same_ask(&a))
-		return ask_answered(x, &a.row, e);
+		return ask_answered(api, x, &a.row, e);
 	(void)ask_audit(api, x, &a);
 	if (!ask_may(api, x, &a, e) || !ask_stage(x, &a, e))
 		return false;
-	ask_reply(x, &a.row);
+	ask_reply(x, &a.row, NULL);
 	return true;
 }
 
@@ -262,61 +285,55 @@ bool api_ask_get(struct api *api, struct exchange *x, struct err *e)
 	struct ask_row row;
 	int64_t seconds;
 
-	(void)api;
 	if (!handover_wait(x, &seconds, e) || !ask_of_query(x, &row, e))
 		return false;
 	if (strcmp(row.answer, "waiting") == 0 &&
 	    exchange_waits(x, row.instance.text, seconds))
 		return true;
-	return ask_answered(x, &row, e);
+	return ask_answered(api, x, &row, e);
 }
 
-struct answer_body {
+struct refusal_body {
 	struct uuid attempt;
 	char destination[PKI_HASH_HEX];
-	bool consents;
 	char text[TEXT_MAX + 1];
 };
 
-static const struct json_field answer_fields[] = {
+static const struct json_field refusal_fields[] = {
 	{ .name = "attempt",
 	  .type = FIELD_UUID,
-	  API_AT(struct answer_body, attempt),
+	  API_AT(struct refusal_body, attempt),
 	  .required = true },
 	{ .name = "destination",
 	  .type = FIELD_TEXT,
-	  API_AT(struct answer_body, destination),
+	  API_AT(struct refusal_body, destination),
 	  .min = PKI_HASH_HEX - 1,
 	  .max = PKI_HASH_HEX - 1,
 	  .required = true },
-	{ .name = "consents",
-	  .type = FIELD_BOOLEAN,
-	  API_AT(struct answer_body, consents),
-	  .required = true },
 	{ .name = "text",
 	  .type = FIELD_TEXT,
-	  API_AT(struct answer_body, text),
+	  API_AT(struct refusal_body, text),
 	  .min = 0,
 	  .max = TEXT_MAX },
 };
 
-struct answering {
-	struct answer_body body;
+struct refusing {
+	struct refusal_body body;
 	struct instance_row instance;
 	struct placement_row placement;
 	struct ask_row row;
-	int64_t now_us;
 };
 
-static bool answer_parse(const struct exchange *x, struct answer_body *ret, struct err *e)
+static bool refusal_parse(const struct exchange *x, struct refusal_body *ret,
+			  struct err *e)
 {
-	if (!API_BODY(x, answer_fields, ret, e))
+	if (!API_BODY(x, refusal_fields, ret, e))
 		return false;
 	return ret->text[0] == '\0' || text_is_display(ret->text, TEXT_MAX) ||
 	       err_field(e, ERR_BAD_VALUE, "text", "text has no control characters");
 }
 
-static bool answer_read(struct exchange *x, struct answering *a, struct err *e)
+static bool refusal_read(struct exchange *x, struct refusing *a, struct err *e)
 {
 	struct uuid id;
 	bool ok;
@@ -330,18 +347,15 @@ static bool answer_read(struct exchange *x, struct answering *a, struct err *e)
 	return ok;
 }
 
-/* The consent to a key is the offer; a look alone is answered with a yes. */
-static bool answer_fits(const struct answering *a, struct err *e)
+static bool refusal_fits(const struct refusing *a, struct err *e)
 {
-	if (a->row.head.generation == 0 || !uuid_equal(&a->row.attempt, &a->body.attempt))
-		return err_field(e, ERR_HANDOVER_STATE, "attempt",
-				 "that host does not ask with this attempt any more");
-	return !a->body.consents || a->row.look != 0 ||
-	       err_field(e, ERR_BAD_VALUE, "consents",
-			 "this ask is consented to by an offer");
+	return (a->row.head.generation != 0 &&
+		uuid_equal(&a->row.attempt, &a->body.attempt)) ||
+	       err_field(e, ERR_HANDOVER_STATE, "attempt",
+			 "that host does not ask with this attempt any more");
 }
 
-static void answer_audit(struct api *api, struct exchange *x, const struct answering *a)
+static void refusal_audit(struct api *api, struct exchange *x, const struct refusing *a)
 {
 	struct audit_record *r = audit_about(api, x, &a->instance);
 
@@ -349,46 +363,43 @@ static void answer_audit(struct api *api, struct exchange *x, const struct answe
 	r->attempt = a->body.attempt;
 	text_cut(r->host, sizeof(r->host), x->who.host.name);
 	text_cut(r->target, sizeof(r->target), a->body.text);
-	text_cut(r->reason, sizeof(r->reason),
-		 a->body.consents ? "consented" : "refused");
+	text_cut(r->reason, sizeof(r->reason), "refused");
 	api_weigh(r, "placement", a->placement.head.generation);
 	api_weigh(r, "ask", a->row.head.generation);
 	api_weigh(r, "host", x->who.host.head.generation);
 }
 
-static bool answer_stage(struct exchange *x, struct answering *a, struct err *e)
+static bool refusal_stage(struct exchange *x, struct refusing *a, struct err *e)
 {
-	const char *word = a->body.consents ? "consented" : "refused";
 	struct ask_row *r = &a->row;
 
-	if (strcmp(r->answer, word) == 0) {
+	if (strcmp(r->answer, "refused") == 0) {
 		change_reset(x->change);
 		return true;
 	}
 	if (strcmp(r->answer, "waiting") != 0)
 		return err_field(e, ERR_HANDOVER_STATE, "attempt", "it was %s already",
 				 r->answer);
-	text_cut(r->answer, sizeof(r->answer), word);
+	text_cut(r->answer, sizeof(r->answer), "refused");
 	text_cut(r->text, sizeof(r->text),
-		 a->body.text[0] != '\0' || a->body.consents
-			 ? a->body.text
-			 : "the source host refuses the migration");
+		 a->body.text[0] != '\0' ? a->body.text
+					 : "the source host refuses the migration");
 	change_put(x->change, TABLE_ASK, r);
 	change_guard(x->change, TABLE_PLACEMENT, &a->placement);
 	change_guard(x->change, TABLE_HOST, &x->who.host);
 	return change_ok(x->change, e);
 }
 
-/* POST /v1/instances/{id}/ask/answer - by the host on which the instance is placed. */
-bool api_ask_answer(struct api *api, struct exchange *x, struct err *e)
+/* POST /v1/instances/{id}/ask/refuse - by the host on which the instance is placed. */
+bool api_ask_refuse(struct api *api, struct exchange *x, struct err *e)
 {
-	struct answering a = { .now_us = clock_wall_us(api->clock) };
+	struct refusing a = { 0 };
 
-	if (!answer_parse(x, &a.body, e) || !answer_read(x, &a, e))
+	if (!refusal_parse(x, &a.body, e) || !refusal_read(x, &a, e))
 		return false;
-	answer_audit(api, x, &a);
-	if (!answer_fits(&a, e) || !answer_stage(x, &a, e))
+	refusal_audit(api, x, &a);
+	if (!refusal_fits(&a, e) || !refusal_stage(x, &a, e))
 		return false;
-	ask_reply(x, &a.row);
+	ask_reply(x, &a.row, NULL);
 	return true;
 }

@@ -96,7 +96,7 @@ static bool offer_answers(struct exchange *x, struct handover_view *v,
 
 	if (!read_ask(x->db, &v->row.instance, v->row.destination, &a, e))
 		return false;
-	if (a.head.generation == 0 || !uuid_equal(&a.attempt, attempt) || a.look != 0 ||
+	if (a.head.generation == 0 || !uuid_equal(&a.attempt, attempt) ||
 	    strcmp(a.answer, "waiting") != 0 || v->now_us - a.at_us > HANDOVER_ASK_US)
 		return err_field(
 			e, ERR_HANDOVER_STATE, "attempt",

@@ -62,7 +62,7 @@ api_handler api_handover_resolve;
 /* asks.c */
 api_handler api_ask_put;
 api_handler api_ask_get;
-api_handler api_ask_answer;
+api_handler api_ask_refuse;
 
 /* events.c */
 api_handler api_host_events;

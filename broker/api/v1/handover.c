@@ -441,7 +441,6 @@ bool ask_write(struct reader *r, struct json_writer *w, const struct ask_row *a,
 	json_put_integer(w, "number", a->number);
 	json_put_text(w, "mode", or_null(h.mode));
 	json_put_text(w, "by", or_null(h.made_by));
-	json_put_boolean(w, "look", a->look != 0);
 	json_put_text(w, "attempt", a->attempt.text);
 	json_put_text(w, "nonce", a->nonce);
 	json_put_text(w, "statement", statement);

@@ -57,7 +57,6 @@ CREATE TABLE ask (
 	host TEXT NOT NULL,
 	attempt TEXT NOT NULL,
 	number INTEGER NOT NULL,
-	look INTEGER NOT NULL,
 	nonce TEXT NOT NULL,
 	statement BLOB NOT NULL,
 	at_us INTEGER NOT NULL,
