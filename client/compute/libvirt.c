@@ -329,6 +329,18 @@ static bool find_secret(virConnectPtr c, const struct uuid *secret, virSecretPtr
 	       libvirt_failed(e, "cannot look for the secret");
 }
 
+bool libvirt_has_secret(struct libvirt *l, const struct uuid *secret, bool *ret,
+			struct err *e)
+{
+	CLEANUP(libvirt_conn_drop) virConnectPtr c = NULL;
+	CLEANUP(secret_drop_ref) virSecretPtr s = NULL;
+
+	if (!take_connection(l, &c, e) || !find_secret(c, secret, &s, e))
+		return false;
+	*ret = s != NULL;
+	return true;
+}
+
 static bool is_of(virSecretPtr s, const struct uuid *instance)
 {
 	const char *usage = virSecretGetUsageID(s);

@@ -38,6 +38,9 @@ MUST_CHECK bool libvirt_open(const char *uri, const struct libvirt_callbacks *ca
 void libvirt_free(struct libvirt *l);  /* leaves secrets as they are */
 bool libvirt_is_up(struct libvirt *l); /* NULL: false */
 
+/* Whoever has defined it. */
+MUST_CHECK bool libvirt_has_secret(struct libvirt *l, const struct uuid *secret,
+				   bool *ret, struct err *e);
 /* Ephemeral and private: never on disk, never read back. Replaces a secret of the same UUID
  * and guest, so that nothing of an earlier, looser definition stays. */
 MUST_CHECK bool libvirt_define(struct libvirt *l, const struct uuid *secret,

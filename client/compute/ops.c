@@ -94,10 +94,7 @@ static bool give(struct call *c, const char *purpose, bool pass_unknown, struct 
 		return false;
 	if (release_get(c->agent, &r, &c->guest, &value, e))
 		return is_awaited(c, e) && define(c, value, e);
-	if (!pass_unknown || !call_may_pass(c, r.unanswered, e))
-		return false;
-	err_clear(e);
-	return true;
+	return pass_unknown && call_passes(c, r.unanswered, e);
 }
 
 /* ---- who may start ---- */

@@ -24,16 +24,18 @@ struct call {
 	bool known;             /* and a secret was given by it */
 };
 
-/* A secret was given here once. */
-bool call_was_known(const struct call *c);
-/* A guest never given a secret here, of which nobody can say that it is ours. */
-bool call_may_pass(const struct call *c, bool unanswered, const struct err *e);
+/*
+ * A guest never given a secret here, and nobody can say that it is ours: libvirt goes on with the
+ * secret that it has. False, with *e as it was: refused.
+ */
+MUST_CHECK bool call_passes(const struct call *c, bool unanswered, struct err *e);
 /* libvirt does not serve: whoever was never seen here is somebody else's guest. */
-bool call_passes_unserved(const struct call *c, struct err *e);
-/* While libvirtd starts its autostart guests it serves nobody: says so at once. */
-bool call_is_serving(struct call *c, struct err *e);
+MUST_CHECK bool call_passes_unserved(const struct call *c, struct err *e);
+/* Waits a moment for a libvirtd that served before; while one starts its autostart guests it
+ * serves nobody, and that is said at once. */
+MUST_CHECK bool call_is_serving(const struct call *c, struct err *e);
 /* A hook that has given up cannot use a secret: libvirt has called the start off. */
-bool call_hook_waits(const struct call *c, struct err *e);
+MUST_CHECK bool call_hook_waits(const struct call *c, struct err *e);
 bool call_is_over(const struct call *c); /* no attempt is on record */
 
 /* Of guests on the move: ops_move.c. */

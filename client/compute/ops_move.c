@@ -7,67 +7,10 @@
 #include "client/compute/moves.h"
 #include "client/compute/step.h"
 
-#include <poll.h>
 #include <string.h>
 
 /* Within the hook's own ten seconds. */
 enum { WAIT_MS = 6500 };
-
-static int64_t ticks(const struct agent *a)
-{
-	return clock_monotonic_us(a->clock);
-}
-
-/* ---- what many ask ---- */
-
-bool call_was_known(const struct call *c)
-{
-	return c->found && c->known;
-}
-
-/* A guest never given a secret here, of which nobody can say that it is ours. */
-bool call_may_pass(const struct call *c, bool unanswered, const struct err *e)
-{
-	return !call_was_known(c) && (e->kind == ERR_NOT_FOUND || unanswered);
-}
-
-bool call_passes_unserved(const struct call *c, struct err *e)
-{
-	if (call_was_known(c))
-		return false;
-	err_clear(e);
-	return true;
-}
-
-bool call_is_serving(struct call *c, struct err *e)
-{
-	struct agent *a = c->agent;
-
-	if (a->libvirt == NULL)
-		return err_set(e, ERR_NO_LIBVIRT,
-			       "this agent was started without libvirt");
-	if (libvirt_is_up(a->libvirt))
-		return true;
-	/* Since the boot it may stand there already as one that ran before. */
-	if (!marks_get(a->vetoed, &c->ask.instance, NULL, NULL))
-		marks_put(a->vetoed, &c->ask.instance, "", ticks(a));
-	return err_set(
-		e, ERR_STARTING_UP,
-		"libvirtd or the agent is starting up; a guest with autostart is started "
-		"by the agent in a moment");
-}
-
-bool call_hook_waits(const struct call *c, struct err *e)
-{
-	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
-
-	return poll(&p, 1, 0) == 0 || err_set(e, ERR_DEADLINE, "whoever asked has gone");
-}
-
-bool call_is_over(const struct call *c)
-{
-	return strcmp(c->guest.phase, GUEST_OVER) == 0;
-}
 
 /* ---- the hook of a migration ---- */
 
@@ -81,12 +24,8 @@ bool op_receive(struct call *c, struct err *e)
 	OWNED(secret) value = NULL;
 	struct err second = { 0 };
 
-	if (!incoming_get(c->agent, &in, &c->guest, &value, e)) {
-		if (!call_may_pass(c, in.unanswered, e))
-			return false;
-		err_clear(e);
-		return true;
-	}
+	if (!incoming_get(c->agent, &in, &c->guest, &value, e))
+		return call_passes(c, in.unanswered, e);
 	if (call_hook_waits(c, e) && libvirt_define(c->agent->libvirt, &c->guest.secret,
 						    &c->guest.instance, value, e)) {
 		step_reached("defined");
@@ -110,10 +49,10 @@ bool op_migrate(struct call *c, struct err *e)
 	/* libvirt asks before it looks whether the guest is here already. */
 	if (!call_is_over(c))
 		return err_set(e, ERR_STATE_BUSY, "the guest is on this host already");
-	if (!incoming_ask(c->agent, &in, e) && !call_may_pass(c, in.unanswered, e))
+	if (!incoming_ask(c->agent, &in, e) && !call_passes(c, in.unanswered, e))
 		return false;
-	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in", ticks(c->agent));
-	err_clear(e);
+	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in",
+		  clock_monotonic_us(c->agent->clock));
 	return true;
 }
 

@@ -112,12 +112,29 @@ def test_without_the_broker_only_the_host_policy_starts(world):
     guests["deployment"].stop()
 
 
-def test_a_guest_never_seen_here_is_left_to_libvirt_while_the_broker_is_down(world):
+def test_while_the_broker_is_down_a_guest_never_seen_here_starts_if_libvirt_has_its_secret(world):
     guest = world.guest("deployment")
+    foreign = bed.Foreign(world.host)
     with broker_down(world):
-        assert "Secret not found" in guest.refused()
+        said = guest.refused()
+        assert "vtpm-client: " in said and "vtpm-brokerd" in said
+        foreign.start()
+        foreign.stop()
+        foreign.forget()
+        assert "vtpm-client: " in foreign.refused()
     guest.start()
     guest.stop()
+    assert "Secret not found" in foreign.refused()
+
+
+def test_a_start_right_after_a_restart_of_libvirtd_waits_for_the_agent(world):
+    """The agent notices within a moment that it serves again; no start is lost to that."""
+    guest, new = started(world, "deployment"), world.guest("deployment")
+    for one in (guest, new):
+        world.host.kill_libvirtd()
+        world.host.start_libvirtd()
+        one.start()
+        one.stop()
 
 
 def test_a_broker_that_hangs_does_not_hold_up_the_hook(world):

@@ -80,23 +80,13 @@ def test_a_guest_without_a_tpm_starts_and_nobody_is_asked(world):
 
 
 def test_a_tpm_with_somebody_elses_secret_is_left_alone(world):
-    host, domain, secret = world.host, bed.new_id(), bed.new_id()
-    xml = host.folder / "secret.xml"
-    xml.write_text(f"<secret ephemeral='yes' private='yes'><uuid>{secret}</uuid>"
-                   f"<usage type='vtpm'><name>mine</name></usage></secret>")
-    value = host.folder / "value"
-    value.write_text("somebody else's passphrase")
-    host.virsh("secret-define", xml)
-    host.virsh("secret-set-value", secret, "--file", value, "--plain")
-    bed.define(host, "foreign", domain,
-               "<tpm model='tpm-crb'><backend type='emulator' version='2.0'>"
-               f"<encryption secret='{secret}'/></backend></tpm>")
-    host.virsh("start", "foreign")
-    assert secret in host.secrets()
-    host.virsh("destroy", "foreign")
-    assert secret in host.secrets()
-    host.virsh("secret-undefine", secret)
-    assert "Secret not found" in host.virsh("start", "foreign", check=False).stderr
+    host, foreign = world.host, bed.Foreign(world.host)
+    foreign.start()
+    assert foreign.secret in host.secrets()
+    foreign.stop()
+    assert foreign.secret in host.secrets()
+    foreign.forget()
+    assert "Secret not found" in foreign.refused()
 
 
 def test_a_state_that_is_gone_is_not_replaced_and_burns_no_permit(world):

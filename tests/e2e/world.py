@@ -374,6 +374,27 @@ class Guest:
         until(lambda: self.show()["state"] == state, f"the state is {state}")
 
 
+class Foreign:
+    """A guest of which the broker knows nothing, with a secret that somebody else has defined."""
+
+    def __init__(self, host):
+        self.host, self.name, self.secret = host, f"foreign-{new_id()[:8]}", new_id()
+        xml, value = host.folder / "secret.xml", host.folder / "value"
+        xml.write_text(f"<secret ephemeral='yes' private='yes'><uuid>{self.secret}</uuid>"
+                       f"<usage type='vtpm'><name>{self.name}</name></usage></secret>")
+        value.write_text("somebody else's passphrase")
+        host.virsh("secret-define", xml)
+        host.virsh("secret-set-value", self.secret, "--file", value, "--plain")
+        define(host, self.name, new_id(),
+               "<tpm model='tpm-crb'><backend type='emulator' version='2.0'>"
+               f"<encryption secret='{self.secret}'/></backend></tpm>")
+
+    start, stop, refused = Guest.start, Guest.stop, Guest.refused
+
+    def forget(self):
+        self.host.virsh("secret-undefine", self.secret)
+
+
 def define(host, name, domain, tpm=""):
     xml = host.folder / f"{name}.xml"
     xml.write_text(domain_xml(name, domain, tpm))
