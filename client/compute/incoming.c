@@ -134,7 +134,10 @@ static bool ask_source(struct arrival *t, struct err *e)
 	} while ((ok && !polled) || pause_a_moment(t));
 	/* That the source is silent is the broker's answer, though it may be another one soon. */
 	t->in->unanswered = !ok && !answered && e->kind != ERR_SOURCE_SILENT;
-	return ok && take_answer(t, e);
+	if (!ok || !take_answer(t, e))
+		return false;
+	step_reached("consented");
+	return true;
 }
 
 /* ---- the record, before anything is claimed ---- */
@@ -147,12 +150,14 @@ static bool is_free(const struct move *m, struct err *e)
 		       "an earlier hand-over of this guest is not settled on this host");
 }
 
-/* What its source consented to for this host's earlier ask, or does now. */
+/* What its source consented to when the hook was called before, or does now. */
 static bool find_consent(struct arrival *t, struct err *e)
 {
 	struct awaited_guest before;
 
-	if (!awaited_take(t->agent->awaited, &t->in->instance, ticks(t->agent), &before))
+	if (!awaited_take(t->agent->awaited, &t->in->instance, ticks(t->agent),
+			  &before) ||
+	    strcmp(t->in->purpose, "migrate-in") != 0)
 		return ask_source(t, e);
 	t->asking.attempt = before.attempt;
 	memcpy(t->nonce, before.nonce, sizeof(t->nonce));
@@ -169,7 +174,6 @@ bool incoming_ask(struct agent *a, struct incoming *in, struct err *e)
 	if (!move_load(agent_state_dir(a), &in->instance, &t.move, e) ||
 	    !is_free(&t.move, e) || !ask_source(&t, e))
 		return false;
-	step_reached("consented");
 	next = (struct awaited_guest){ .attempt = t.asking.attempt,
 				       .handover = t.said.handover,
 				       .at_us = ticks(a) };
