@@ -301,7 +301,6 @@ static void keep_cold(struct consent *c)
 	if (!text_copy(m->phase, sizeof(m->phase), MOVE_KEEP) ||
 	    !move_save(agent_state_dir(c->agent), m, &e))
 		log_err(c->agent->log, LOG_LEVEL_ERROR, "record not written", &e);
-	agent_move(c->agent);
 }
 
 static bool offer(struct consent *c, int64_t number, struct err *e)
@@ -328,16 +327,16 @@ static bool offer(struct consent *c, int64_t number, struct err *e)
 static bool hand_over(struct consent *c, struct err *e)
 {
 	int64_t number = 0;
+	bool ok;
 
 	if (!begin(c, &number, e))
 		return false;
-	agent_move(c->agent);
 	step_reached("marked");
-	if (offer(c, number, e))
-		return true;
-	if (is_cold(c))
+	ok = offer(c, number, e);
+	if (!ok && is_cold(c))
 		keep_cold(c);
-	return false;
+	agent_move(c->agent); /* not before: who migrates waits for the answer */
+	return ok;
 }
 
 static bool consider(struct consent *c, struct err *e)

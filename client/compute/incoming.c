@@ -102,7 +102,9 @@ static bool is_waiting(const struct arrival *t)
 static bool take_answer(struct arrival *t, struct err *e)
 {
 	if (strcmp(t->said.answer, "consented") == 0)
-		return true;
+		return uuid_equal(&t->said.handover.instance, &t->in->instance) ||
+		       err_set(e, ERR_BAD_SERVER,
+			       "the broker names another guest's hand-over");
 	if (is_waiting(t))
 		return err_set(e, ERR_SOURCE_SILENT,
 			       "the source host did not answer in time");
@@ -369,13 +371,15 @@ bool incoming_get(struct agent *a, struct incoming *in, struct guest *guest,
 {
 	CLEANUP(arrival_done)
 	struct arrival t = { .agent = a, .in = in, .guest = guest };
+	bool ok;
 
 	begin(&t);
 	if (!move_load(agent_state_dir(a), &in->instance, &t.move, e) ||
 	    !is_free(&t.move, e) || !find_consent(&t, e) || !record(&t, e))
 		return false;
-	agent_move(a);
-	return claim_and_open(&t, ret, e);
+	ok = claim_and_open(&t, ret, e);
+	agent_move(a); /* not before: who migrates waits for the key */
+	return ok;
 }
 
 /* ---- what became of it ---- */
