@@ -36,9 +36,8 @@ static void add_verdict(struct table *t, const struct json *j)
 	table_add(t, says.at);
 }
 
-static void list_item(void *ctx, const struct json *j)
+static void list_item(struct table *t, const struct json *j)
 {
-	struct table *t = ctx;
 	const char *target = json_get_text(j, "target");
 	const char *instance = json_get_text(j, "instance");
 	int64_t seq = 0;
@@ -73,10 +72,9 @@ bool audit_list(struct ctl *ctl, struct err *e)
 {
 	static const char *const heads[] = { "SEQ",     "TIME", "WHO",  "VERB",
 					     "PURPOSE", "ON",   "HOST", "VERDICT" };
+	static const struct show_columns columns = { heads, ARRAY_LEN(heads), list_item };
 	CLEANUP(call_done) struct call c = { 0 };
-	CLEANUP(table_done)
-	struct table t = { .heads = heads, .columns = ARRAY_LEN(heads) };
-	struct pages p = { .call = &c, .each = list_item, .ctx = &t };
+	struct pages p = { .call = &c };
 	int64_t after;
 
 	buf_add(&c.path, "/v1/audit");
@@ -87,7 +85,7 @@ bool audit_list(struct ctl *ctl, struct err *e)
 		return false;
 	p.after = ctl_option(ctl, "after");
 	call_query(&c, "newest", p.after ? NULL : "true");
-	return call_pages(ctl, &p, e) && (ctl->json || table_print(&t, ctl->out, e));
+	return show_pages(ctl, &columns, p, e);
 }
 
 static void show_verified(struct table *t, const struct json *j)

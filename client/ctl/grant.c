@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/ctl/belongs.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/resolve.h"
 #include "client/ctl/show.h"
@@ -114,10 +115,8 @@ bool grant_create(struct ctl *ctl, struct err *e)
 	return show_answer(ctl, &c, show_grant, e);
 }
 
-static void list_item(void *ctx, const struct json *j)
+static void list_item(struct table *t, const struct json *j)
 {
-	struct table *t = ctx;
-
 	table_add(t, json_get_text(j, "id"));
 	table_add(t, json_get_text(j, "purpose"));
 	table_add(t, json_get_text(j, "state"));
@@ -130,32 +129,12 @@ bool grant_list(struct ctl *ctl, struct err *e)
 {
 	static const char *const heads[] = { "ID",   "PURPOSE", "STATE",
 					     "USES", "UNTIL",   "HOSTS" };
-	CLEANUP(call_done) struct call c = { 0 };
-	CLEANUP(table_done)
-	struct table t = { .heads = heads, .columns = ARRAY_LEN(heads) };
-	struct uuid id;
+	static const struct show_columns columns = { heads, ARRAY_LEN(heads), list_item };
 
-	if (!resolve_instance(ctl, ctl->args[0], &id, e))
-		return false;
-	buf_addf(&c.path, "/v1/instances/%s/grants", id.text);
-	return call_pages(ctl,
-			  &(struct pages){ .call = &c, .each = list_item, .ctx = &t },
-			  e) &&
-	       (ctl->json || table_print(&t, ctl->out, e));
+	return belongs_list(ctl, "grants", &columns, e);
 }
 
 bool grant_delete(struct ctl *ctl, struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "DELETE" };
-	struct uuid id, grant;
-
-	if (!resolve_instance(ctl, ctl->args[0], &id, e) ||
-	    !resolve_grant(ctl, &id, ctl->args[1], &grant, e))
-		return false;
-	buf_addf(&c.path, "/v1/instances/%s/grants/%s", id.text, grant.text);
-	if (!call_run(ctl, &c, e))
-		return false;
-	if (!ctl->json)
-		fprintf(ctl->out, "grant %s is withdrawn\n", grant.text);
-	return true;
+	return belongs_delete(ctl, "grant", e);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/ctl/belongs.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/resolve.h"
 #include "client/ctl/show.h"
@@ -161,9 +162,8 @@ bool handover_prepare(struct ctl *ctl, struct err *e)
 	return call_run(ctl, &c, e) && show(ctl, &c, e);
 }
 
-static void list_item(void *ctx, const struct json *j)
+static void list_item(struct table *t, const struct json *j)
 {
-	struct table *t = ctx;
 	int64_t number = 0;
 
 	if (json_get_integer(j, "number", &number))
@@ -182,18 +182,9 @@ bool handover_list(struct ctl *ctl, struct err *e)
 {
 	static const char *const heads[] = { "NUMBER", "MODE",     "STATE", "FROM",
 					     "TO",     "PREPARED", "ENDED" };
-	CLEANUP(call_done) struct call c = { 0 };
-	CLEANUP(table_done)
-	struct table t = { .heads = heads, .columns = ARRAY_LEN(heads) };
-	struct uuid id;
+	static const struct show_columns columns = { heads, ARRAY_LEN(heads), list_item };
 
-	if (!resolve_instance(ctl, ctl->args[0], &id, e))
-		return false;
-	buf_addf(&c.path, "/v1/instances/%s/handovers", id.text);
-	return call_pages(ctl,
-			  &(struct pages){ .call = &c, .each = list_item, .ctx = &t },
-			  e) &&
-	       (ctl->json || table_print(&t, ctl->out, e));
+	return belongs_list(ctl, "handovers", &columns, e);
 }
 
 /* The state after `was` was left, or after so many seconds; the broker holds the answer back. */

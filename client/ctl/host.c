@@ -27,10 +27,8 @@ static void host_path(const struct ctl *ctl, struct call *c, const char *verb)
 		buf_addf(&c->path, "/%s", verb);
 }
 
-static void list_item(void *ctx, const struct json *j)
+static void list_item(struct table *t, const struct json *j)
 {
-	struct table *t = ctx;
-
 	table_add(t, json_get_text(j, "name"));
 	table_add(t, json_get_text(j, "state"));
 	show_list_cell(t, j, "policies", "none");
@@ -43,15 +41,11 @@ bool host_list(struct ctl *ctl, struct err *e)
 {
 	static const char *const heads[] = { "HOST",    "STATE",    "POLICIES",
 					     "ADDRESS", "ENROLLED", "FINGERPRINT" };
+	static const struct show_columns columns = { heads, ARRAY_LEN(heads), list_item };
 	CLEANUP(call_done) struct call c = { 0 };
-	CLEANUP(table_done)
-	struct table t = { .heads = heads, .columns = ARRAY_LEN(heads) };
 
 	buf_add(&c.path, "/v1/hosts");
-	return call_pages(ctl,
-			  &(struct pages){ .call = &c, .each = list_item, .ctx = &t },
-			  e) &&
-	       (ctl->json || table_print(&t, ctl->out, e));
+	return show_pages(ctl, &columns, (struct pages){ .call = &c }, e);
 }
 
 bool host_show(struct ctl *ctl, struct err *e)

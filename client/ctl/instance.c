@@ -95,9 +95,8 @@ bool instance_show(struct ctl *ctl, struct err *e)
 	return get_instance(ctl, &c, e) && show_answer(ctl, &c, show_instance, e);
 }
 
-static void list_item(void *ctx, const struct json *j)
+static void list_item(struct table *t, const struct json *j)
 {
-	struct table *t = ctx;
 	const struct json *placement = json_get_object(j, "placement");
 
 	table_add(t, json_get_text(j, "id"));
@@ -112,16 +111,15 @@ bool instance_list(struct ctl *ctl, struct err *e)
 {
 	static const char *const heads[] = { "ID",   "NAME",      "SECURITY",
 					     "HOST", "TPM STATE", "OWNER" };
+	static const struct show_columns columns = { heads, ARRAY_LEN(heads), list_item };
 	CLEANUP(call_done) struct call c = { 0 };
-	CLEANUP(table_done)
-	struct table t = { .heads = heads, .columns = ARRAY_LEN(heads) };
-	struct pages p = { .call = &c, .each = list_item, .ctx = &t };
+	struct pages p = { .call = &c };
 
 	buf_add(&c.path, "/v1/instances");
 	call_query(&c, "match", ctl_option(ctl, "match"));
 	return ctl_integer(ctl, "limit", (struct range){ 1, INT64_MAX, 0 }, &p.limit,
 			   e) &&
-	       call_pages(ctl, &p, e) && (ctl->json || table_print(&t, ctl->out, e));
+	       show_pages(ctl, &columns, p, e);
 }
 
 static void show_placed(struct table *t, const struct json *j)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/ctl/belongs.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/resolve.h"
 #include "client/ctl/show.h"
@@ -33,10 +34,8 @@ bool permit_give(struct ctl *ctl, struct err *e)
 	return call_run(ctl, &c, e) && show_answer(ctl, &c, show_permit, e);
 }
 
-static void list_item(void *ctx, const struct json *j)
+static void list_item(struct table *t, const struct json *j)
 {
-	struct table *t = ctx;
-
 	table_add(t, json_get_text(j, "id"));
 	table_add(t, json_get_text(j, "purpose"));
 	table_add(t, json_get_text(j, "host"));
@@ -49,32 +48,12 @@ bool permit_list(struct ctl *ctl, struct err *e)
 {
 	static const char *const heads[] = { "ID",    "PURPOSE", "HOST",
 					     "STATE", "UNTIL",   "CREATED" };
-	CLEANUP(call_done) struct call c = { 0 };
-	CLEANUP(table_done)
-	struct table t = { .heads = heads, .columns = ARRAY_LEN(heads) };
-	struct uuid id;
+	static const struct show_columns columns = { heads, ARRAY_LEN(heads), list_item };
 
-	if (!resolve_instance(ctl, ctl->args[0], &id, e))
-		return false;
-	buf_addf(&c.path, "/v1/instances/%s/permits", id.text);
-	return call_pages(ctl,
-			  &(struct pages){ .call = &c, .each = list_item, .ctx = &t },
-			  e) &&
-	       (ctl->json || table_print(&t, ctl->out, e));
+	return belongs_list(ctl, "permits", &columns, e);
 }
 
 bool permit_delete(struct ctl *ctl, struct err *e)
 {
-	CLEANUP(call_done) struct call c = { .method = "DELETE" };
-	struct uuid id, permit;
-
-	if (!resolve_instance(ctl, ctl->args[0], &id, e) ||
-	    !resolve_permit(ctl, &id, ctl->args[1], &permit, e))
-		return false;
-	buf_addf(&c.path, "/v1/instances/%s/permits/%s", id.text, permit.text);
-	if (!call_run(ctl, &c, e))
-		return false;
-	if (!ctl->json)
-		fprintf(ctl->out, "permit %s is withdrawn\n", permit.text);
-	return true;
+	return belongs_delete(ctl, "permit", e);
 }

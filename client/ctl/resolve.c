@@ -78,12 +78,12 @@ bool resolve_instance(struct ctl *ctl, const char *text, struct uuid *ret, struc
 	return ask_all(ctl, &call, &c, e) && choose(&c, "instance", ret, e);
 }
 
-/* A permit or a grant of an instance. */
-static bool resolve_word(struct ctl *ctl, const char *noun, struct call *call,
-			 const char *text, struct uuid *ret, struct err *e)
+bool resolve_word(struct ctl *ctl, const char *noun, const struct uuid *instance,
+		  const char *text, struct uuid *ret, struct err *e)
 {
 	static const char *const heads[] = { "ID", "PURPOSE", "STATE" };
 	static const char *const show[] = { "purpose", "state" };
+	CLEANUP(call_done) struct call call = { 0 };
 	CLEANUP(candidates_done)
 	struct candidates c = { .text = text,
 				.show = show,
@@ -93,23 +93,6 @@ static bool resolve_word(struct ctl *ctl, const char *noun, struct call *call,
 
 	if (uuid_parse(text, noun, ret, &not_a_uuid))
 		return true;
-	return ask_all(ctl, call, &c, e) && choose(&c, noun, ret, e);
-}
-
-bool resolve_permit(struct ctl *ctl, const struct uuid *instance, const char *text,
-		    struct uuid *ret, struct err *e)
-{
-	CLEANUP(call_done) struct call call = { 0 };
-
-	buf_addf(&call.path, "/v1/instances/%s/permits", instance->text);
-	return resolve_word(ctl, "permit", &call, text, ret, e);
-}
-
-bool resolve_grant(struct ctl *ctl, const struct uuid *instance, const char *text,
-		   struct uuid *ret, struct err *e)
-{
-	CLEANUP(call_done) struct call call = { 0 };
-
-	buf_addf(&call.path, "/v1/instances/%s/grants", instance->text);
-	return resolve_word(ctl, "grant", &call, text, ret, e);
+	buf_addf(&call.path, "/v1/instances/%s/%ss", instance->text, noun);
+	return ask_all(ctl, &call, &c, e) && choose(&c, noun, ret, e);
 }

@@ -15,9 +15,9 @@
 
 MUST_CHECK bool resolve_instance(struct ctl *ctl, const char *text, struct uuid *ret,
 				 struct err *e);
-MUST_CHECK bool resolve_permit(struct ctl *ctl, const struct uuid *instance,
-			       const char *text, struct uuid *ret, struct err *e);
-MUST_CHECK bool resolve_grant(struct ctl *ctl, const struct uuid *instance,
-			      const char *text, struct uuid *ret, struct err *e);
+/* One of the owner's words for it: noun is "permit" or "grant". */
+MUST_CHECK bool resolve_word(struct ctl *ctl, const char *noun,
+			     const struct uuid *instance, const char *text,
+			     struct uuid *ret, struct err *e);
 
 #endif

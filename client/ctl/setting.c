@@ -102,9 +102,8 @@ bool setting_image_show(struct ctl *ctl, struct err *e)
 	return call_run(ctl, &c, e) && show_answer(ctl, &c, show_setting, e);
 }
 
-static void list_item(void *ctx, const struct json *j)
+static void list_item(struct table *t, const struct json *j)
 {
-	struct table *t = ctx;
 	const char *preferred = json_get_text(j, "default");
 
 	table_add(t, json_get_text(j, "name"));
@@ -115,15 +114,11 @@ static void list_item(void *ctx, const struct json *j)
 bool setting_image_list(struct ctl *ctl, struct err *e)
 {
 	static const char *const heads[] = { "IMAGE", "ALLOWED", "DEFAULT" };
+	static const struct show_columns columns = { heads, ARRAY_LEN(heads), list_item };
 	CLEANUP(call_done) struct call c = { 0 };
-	CLEANUP(table_done)
-	struct table t = { .heads = heads, .columns = ARRAY_LEN(heads) };
 
 	buf_add(&c.path, "/v1/images");
-	return call_pages(ctl,
-			  &(struct pages){ .call = &c, .each = list_item, .ctx = &t },
-			  e) &&
-	       (ctl->json || table_print(&t, ctl->out, e));
+	return show_pages(ctl, &columns, (struct pages){ .call = &c }, e);
 }
 
 bool setting_deployment_set(struct ctl *ctl, struct err *e)

@@ -54,6 +54,35 @@ bool show_answer(struct ctl *ctl, const struct call *c,
 	return table_print(&t, ctl->out, e);
 }
 
+struct listing {
+	const struct show_columns *as; /* borrowed */
+	struct table table;            /* owned */
+};
+
+static void listing_done(struct listing *l)
+{
+	table_done(&l->table);
+}
+
+static void list_item(void *ctx, const struct json *item)
+{
+	struct listing *l = ctx;
+
+	l->as->item(&l->table, item);
+}
+
+bool show_pages(struct ctl *ctl, const struct show_columns *as, struct pages p,
+		struct err *e)
+{
+	CLEANUP(listing_done)
+	struct listing l = { as, { .heads = as->heads, .columns = as->count } };
+
+	p.each = list_item;
+	p.ctx = &l;
+	return call_pages(ctl, &p, e) &&
+	       (ctl->json || table_print(&l.table, ctl->out, e));
+}
+
 static void show_placement(struct table *t, const struct json *placement)
 {
 	char says[160];

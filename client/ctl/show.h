@@ -3,7 +3,7 @@
  * show - the broker's answers as facts and rows for people.
  *
  * Gives:   helpers that put members of a JSON object into a table; an instance, a setting, a
- *          host as a list of facts.
+ *          host as a list of facts; a list as a table.
  * Threads: one.
  */
 #ifndef CLIENT_CTL_SHOW_H
@@ -28,5 +28,15 @@ MUST_CHECK bool show_answer(struct ctl *ctl, const struct call *c,
 			    void (*facts)(struct table *t, const struct json *j),
 			    struct err *e);
 void show_instance(struct table *t, const struct json *j);
+
+/* How a list stands in a table: its heads, and who adds an item's cells. */
+struct show_columns {
+	const char *const *heads;
+	size_t count;
+	void (*item)(struct table *t, const struct json *item);
+};
+/* All pages of a list, or with --json as they come; p has no each and no ctx of its own. */
+MUST_CHECK bool show_pages(struct ctl *ctl, const struct show_columns *as, struct pages p,
+			   struct err *e);
 
 #endif
