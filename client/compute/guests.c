@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/guests.h"
 
-#include "common/json.h"
-
-#include <string.h>
+#include "client/compute/record.h"
 
 #define AT(member) offsetof(struct guest, member), sizeof(((struct guest *)0)->member), 0
 
@@ -20,70 +18,42 @@ static const struct json_field fields[] = {
 	{ "run_since", FIELD_INTEGER, AT(run_since), 0, INT64_MAX, true },
 };
 
-static bool record_path(const char *state_dir, const struct uuid *instance,
-			struct path *ret, struct err *e)
-{
-	return path_set(ret, e, "%s/guests/%s.json", state_dir, instance->text);
-}
+static const struct record_form records = { "guests", fields, ARRAY_LEN(fields) };
 
 bool guest_load(const char *state_dir, const struct uuid *instance, struct guest *ret,
 		bool *ret_found, struct err *e)
 {
-	CLEANUP(buf_done) struct buf text = { 0 };
-	OWNED(json) tree = NULL;
 	struct guest g = { 0 };
-	struct path path;
 
-	if (!record_path(state_dir, instance, &path, e) ||
-	    !file_read(path.text, 4096, &text, ret_found, e))
+	if (!record_load(&records, state_dir, instance, &g, ret_found, e))
 		return false;
-	*ret = (struct guest){ .instance = *instance };
-	if (!*ret_found)
-		return true;
-	if (!json_parse((struct view){ (const uint8_t *)text.at, text.len }, &tree, e) ||
-	    !json_read_known(tree, fields, ARRAY_LEN(fields), &g, e) ||
-	    !uuid_equal(&g.instance, instance))
-		return err_set(e, ERR_IO, "the record %s is damaged", path.text);
-	*ret = g;
+	*ret = *ret_found ? g : (struct guest){ .instance = *instance };
 	return true;
-}
-
-static const char *uuid_or_null(const struct uuid *u)
-{
-	return uuid_is_set(u) ? u->text : NULL;
 }
 
 bool guest_save(const char *state_dir, const struct guest *g, struct err *e)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct json_writer w = { .to = &text };
-	struct path path;
 
-	if (!record_path(state_dir, &g->instance, &path, e))
-		return false;
 	json_open(&w, NULL);
 	json_put_text(&w, "instance", g->instance.text);
-	json_put_text(&w, "secret", uuid_or_null(&g->secret));
+	record_put_uuid(&w, "secret", &g->secret);
 	json_put_integer(&w, "version", g->version);
 	json_put_integer(&w, "epoch", g->epoch);
 	json_put_text(&w, "security", g->security);
 	json_put_text(&w, "state", g->state);
-	json_put_text(&w, "attempt", uuid_or_null(&g->attempt));
+	record_put_uuid(&w, "attempt", &g->attempt);
 	json_put_text(&w, "phase", g->phase);
 	json_put_integer(&w, "run_pid", g->run_pid);
 	json_put_integer(&w, "run_since", g->run_since);
 	json_close(&w);
-	if (text.failed)
-		return err_set(e, ERR_NO_MEMORY, "no memory for a record");
-	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len },
-			  0600, e);
+	return record_save(&records, state_dir, &g->instance, &text, e);
 }
 
 bool guest_remove(const char *state_dir, const struct uuid *instance, struct err *e)
 {
-	struct path path;
-
-	return record_path(state_dir, instance, &path, e) && file_remove(path.text, e);
+	return record_remove(&records, state_dir, instance, e);
 }
 
 bool guest_is_known(const char *state_dir, const struct uuid *instance)
@@ -99,30 +69,20 @@ bool guest_is_known(const char *state_dir, const struct uuid *instance)
 }
 
 struct walk {
-	const char *state_dir;
+	const char *state_dir; /* borrowed */
 	void (*each)(void *ctx, const struct guest *g);
-	void *ctx;
-	struct err *e;
-	bool damaged;
+	void *ctx; /* borrowed */
 };
 
-static bool walk_one(void *ctx, const char *name)
+static bool walk_one(void *ctx, const struct uuid *instance, struct err *e)
 {
-	struct walk *w = ctx;
-	struct err e = { 0 };
-	struct uuid instance;
+	const struct walk *w = ctx;
 	struct guest g;
 	bool found = false;
-	char id[37] = "";
 
-	if (strlen(name) != 41 || strcmp(name + 36, ".json") != 0)
-		return true; /* a temporary name of an interrupted write */
-	memcpy(id, name, 36);
-	if (!uuid_parse(id, "", &instance, &e) ||
-	    !guest_load(w->state_dir, &instance, &g, &found, &e)) {
-		*w->e = e;
-		w->damaged = true;
-	} else if (found)
+	if (!guest_load(w->state_dir, instance, &g, &found, e))
+		return false;
+	if (found)
 		w->each(w->ctx, &g);
 	return true;
 }
@@ -130,9 +90,7 @@ static bool walk_one(void *ctx, const char *name)
 bool guest_each(const char *state_dir, void (*each)(void *ctx, const struct guest *g),
 		void *ctx, struct err *e)
 {
-	struct walk w = { state_dir, each, ctx, e, false };
-	struct path dir;
+	struct walk w = { state_dir, each, ctx };
 
-	return path_set(&dir, e, "%s/guests", state_dir) &&
-	       file_each(dir.text, walk_one, &w, e) && !w.damaged;
+	return record_each(&records, state_dir, walk_one, &w, e);
 }

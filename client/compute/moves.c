@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/moves.h"
 
-#include "common/json.h"
+#include "client/compute/record.h"
 
 #include <string.h>
 
-enum { RECORD_MAX = 4096, JWE_MAX = 65536 };
+enum { JWE_MAX = 65536 };
 
 #define AT(member) offsetof(struct move, member), sizeof(((struct move *)0)->member), 0
 
@@ -31,6 +31,8 @@ static const struct json_field fields[] = {
 	{ "incoming", FIELD_BOOLEAN, AT(incoming), 0, 0, true },
 	{ "state", FIELD_TEXT, AT(state), 0, TPM_STATE_ID_TEXT - 1, true },
 };
+
+static const struct record_form records = { "moves", fields, ARRAY_LEN(fields) };
 
 bool move_is(const struct move *m, const char *side, const char *phase)
 {
@@ -81,38 +83,16 @@ void move_end(struct move *m)
 	memcpy(m->left, was.left, sizeof(m->left));
 }
 
-static bool record_path(const char *state_dir, const struct uuid *instance,
-			const char *kind, struct path *ret, struct err *e)
-{
-	return path_set(ret, e, "%s/moves/%s.%s", state_dir, instance->text, kind);
-}
-
 bool move_load(const char *state_dir, const struct uuid *instance, struct move *ret,
 	       struct err *e)
 {
-	CLEANUP(buf_done) struct buf text = { 0 };
-	OWNED(json) tree = NULL;
 	struct move m = { 0 };
-	struct path path;
 	bool found = false;
 
-	if (!record_path(state_dir, instance, "json", &path, e) ||
-	    !file_read(path.text, RECORD_MAX, &text, &found, e))
+	if (!record_load(&records, state_dir, instance, &m, &found, e))
 		return false;
-	*ret = (struct move){ .instance = *instance };
-	if (!found)
-		return true;
-	if (!json_parse((struct view){ (const uint8_t *)text.at, text.len }, &tree, e) ||
-	    !json_read_known(tree, fields, ARRAY_LEN(fields), &m, e) ||
-	    !uuid_equal(&m.instance, instance))
-		return err_set(e, ERR_IO, "the record %s is damaged", path.text);
-	*ret = m;
+	*ret = found ? m : (struct move){ .instance = *instance };
 	return true;
-}
-
-static const char *uuid_or_null(const struct uuid *u)
-{
-	return uuid_is_set(u) ? u->text : NULL;
 }
 
 static void write_record(const struct move *m, struct buf *ret)
@@ -129,8 +109,8 @@ static void write_record(const struct move *m, struct buf *ret)
 	json_put_text(&w, "side", m->side);
 	json_put_text(&w, "mode", m->mode);
 	json_put_text(&w, "phase", m->phase);
-	json_put_text(&w, "secret", uuid_or_null(&m->secret));
-	json_put_text(&w, "attempt", uuid_or_null(&m->attempt));
+	record_put_uuid(&w, "secret", &m->secret);
+	record_put_uuid(&w, "attempt", &m->attempt);
 	json_put_integer(&w, "version", m->version);
 	json_put_integer(&w, "epoch", m->epoch);
 	json_put_text(&w, "security", m->security);
@@ -146,43 +126,26 @@ static void write_record(const struct move *m, struct buf *ret)
 bool move_save(const char *state_dir, const struct move *m, struct err *e)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
-	struct path path;
 
-	if (!record_path(state_dir, &m->instance, "json", &path, e))
-		return false;
 	write_record(m, &text);
-	if (text.failed)
-		return err_set(e, ERR_NO_MEMORY, "no memory for a record");
-	return file_write(path.text, (struct view){ (const uint8_t *)text.at, text.len },
-			  0600, e);
+	return record_save(&records, state_dir, &m->instance, &text, e);
 }
 
 struct walk {
-	const char *state_dir;
+	const char *state_dir; /* borrowed */
 	void (*each)(void *ctx, const struct uuid *instance);
 	void *ctx; /* borrowed */
-	struct err *e;
-	bool damaged;
 };
 
-static bool walk_one(void *ctx, const char *name)
+static bool walk_one(void *ctx, const struct uuid *instance, struct err *e)
 {
-	struct walk *w = ctx;
-	struct err e = { 0 };
-	struct uuid instance;
+	const struct walk *w = ctx;
 	struct move m;
-	char id[37] = "";
 
-	if (strlen(name) != 41 || strcmp(name + 36, ".json") != 0)
-		return true; /* a sealed secret, or what an interrupted write left */
-	memcpy(id, name, 36);
-	if (!uuid_parse(id, "", &instance, &e) ||
-	    !move_load(w->state_dir, &instance, &m, &e)) {
-		*w->e = e;
-		w->damaged = true;
-	} else if (m.side[0] != '\0') {
-		w->each(w->ctx, &instance);
-	}
+	if (!move_load(w->state_dir, instance, &m, e))
+		return false;
+	if (m.side[0] != '\0')
+		w->each(w->ctx, instance);
 	return true;
 }
 
@@ -190,11 +153,16 @@ bool move_each(const char *state_dir,
 	       void (*each)(void *ctx, const struct uuid *instance), void *ctx,
 	       struct err *e)
 {
-	struct walk w = { state_dir, each, ctx, e, false };
-	struct path dir;
+	struct walk w = { state_dir, each, ctx };
 
-	return path_set(&dir, e, "%s/moves", state_dir) &&
-	       file_each(dir.text, walk_one, &w, e) && !w.damaged;
+	return record_each(&records, state_dir, walk_one, &w, e);
+}
+
+/* Beside the record; it is no JSON. */
+static bool jwe_path(const char *state_dir, const struct uuid *instance, struct path *ret,
+		     struct err *e)
+{
+	return path_set(ret, e, "%s/moves/%s.jwe", state_dir, instance->text);
 }
 
 bool move_keep_jwe(const char *state_dir, const struct uuid *instance,
@@ -202,7 +170,7 @@ bool move_keep_jwe(const char *state_dir, const struct uuid *instance,
 {
 	struct path path;
 
-	return record_path(state_dir, instance, "jwe", &path, e) &&
+	return jwe_path(state_dir, instance, &path, e) &&
 	       file_write(path.text, (struct view){ (const uint8_t *)jwe->at, jwe->len },
 			  0600, e);
 }
@@ -212,7 +180,7 @@ bool move_take_jwe(const char *state_dir, const struct uuid *instance, struct bu
 {
 	struct path path;
 
-	return record_path(state_dir, instance, "jwe", &path, e) &&
+	return jwe_path(state_dir, instance, &path, e) &&
 	       file_read(path.text, JWE_MAX, ret, ret_found, e);
 }
 
@@ -220,6 +188,5 @@ bool move_drop_jwe(const char *state_dir, const struct uuid *instance, struct er
 {
 	struct path path;
 
-	return record_path(state_dir, instance, "jwe", &path, e) &&
-	       file_remove(path.text, e);
+	return jwe_path(state_dir, instance, &path, e) && file_remove(path.text, e);
 }
