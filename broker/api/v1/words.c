@@ -29,29 +29,11 @@ static const struct json_field say_fields[] = {
 };
 
 /* The words that hosts say here; the others have routes of their own. */
-static bool is_said_by_hosts(enum handover_word w)
-{
-	switch (w) {
-	case HANDOVER_SAYS_GONE:
-	case HANDOVER_SAYS_NEVER_LEFT:
-	case HANDOVER_SAYS_KEEP:
-	case HANDOVER_SAYS_RUNNING:
-	case HANDOVER_SAYS_STORED:
-	case HANDOVER_SAYS_ERASED:
-	case HANDOVER_SAYS_CANNOT_SAY:
-	case HANDOVER_SAYS_WIPED:
-		return true;
-	case HANDOVER_SAYS_OFFER:
-	case HANDOVER_SAYS_CLAIM:
-	case HANDOVER_SAYS_ABORT:
-	case HANDOVER_SAYS_START:
-	case HANDOVER_SAYS_RUNS_ON_SOURCE:
-	case HANDOVER_SAYS_RUNS_ON_DESTINATION:
-	case HANDOVER_WORD_COUNT:
-		break;
-	}
-	return false;
-}
+#define SAID_BY_HOSTS                                              \
+	(BIT(HANDOVER_SAYS_GONE) | BIT(HANDOVER_SAYS_NEVER_LEFT) | \
+	 BIT(HANDOVER_SAYS_KEEP) | BIT(HANDOVER_SAYS_RUNNING) |    \
+	 BIT(HANDOVER_SAYS_STORED) | BIT(HANDOVER_SAYS_ERASED) |   \
+	 BIT(HANDOVER_SAYS_CANNOT_SAY) | BIT(HANDOVER_SAYS_WIPED))
 
 static bool say_parse(const struct exchange *x, struct say_body *ret,
 		      enum handover_word *ret_word, struct err *e)
@@ -63,7 +45,7 @@ static bool say_parse(const struct exchange *x, struct say_body *ret,
 				 "text has no control "
 				 "characters");
 	return (handover_word_parse(ret->what, ret_word) &&
-		is_said_by_hosts(*ret_word)) ||
+		(BIT(*ret_word) & SAID_BY_HOSTS) != 0) ||
 	       err_field(e, ERR_BAD_VALUE, "what", "no host says this word");
 }
 
