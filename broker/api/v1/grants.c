@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/api/v1/handlers.h"
+#include "broker/api/v1/owner_word.h"
 #include "broker/api/v1/show.h"
 
 enum { DAYS_DEFAULT = 30, DAYS_MAX = 366, USES_MAX = 1000000, IN_FORCE_MAX = 32 };
@@ -13,6 +14,8 @@ enum { DAYS_DEFAULT = 30, DAYS_MAX = 366, USES_MAX = 1000000, IN_FORCE_MAX = 32 
 	(BIT(PURPOSE_START) | BIT(PURPOSE_REBOOT) | BIT(PURPOSE_AUTOSTART) |    \
 	 BIT(PURPOSE_RESUME) | BIT(PURPOSE_RESTORE) | BIT(PURPOSE_MIGRATE_IN) | \
 	 BIT(PURPOSE_COLD_MIGRATE))
+
+static const struct owner_word_kind grants = { "grant", true, list_grants, grant_write };
 
 struct grant_body {
 	char purpose[WORD_SIZE];
@@ -152,18 +155,13 @@ static bool grant_again(struct exchange *x, const struct permit_row *was,
 static bool grant_row(const struct grant_ask *ask, struct permit_row *p, struct err *e)
 {
 	*p = (struct permit_row){ .id = ask->id,
-				  .instance = ask->instance.id,
 				  .created_us = ask->now_us,
 				  .from_us = ask->now_us,
 				  .until_us = ask->now_us + ask->body.days * US_PER_DAY,
 				  .uses = ask->body.uses,
 				  .uses_left = ask->body.uses };
-	if (!text_copy(p->purpose, sizeof(p->purpose), ask->body.purpose) ||
-	    !text_copy(p->hosts, sizeof(p->hosts), ask->hosts) ||
-	    !text_copy(p->issuer, sizeof(p->issuer), ask->instance.issuer) ||
-	    !text_copy(p->owner, sizeof(p->owner), ask->instance.owner))
-		return err_set(e, ERR_INTERNAL, "a field of grant %s", p->id.text);
-	return true;
+	return owner_word_fill(p, &grants, &ask->instance, ask->body.purpose, ask->hosts,
+			       e);
 }
 
 /* The release weighs all that are in force, so there are not too many of them. */
@@ -250,37 +248,13 @@ bool api_grant_put(struct api *api, struct exchange *x, struct err *e)
 	return grant_new(api, x, &ask, e);
 }
 
-struct list {
-	struct exchange *x;
-	struct api_list l;
-	int64_t now_us;
-};
-
-static bool list_one(void *ctx, const struct permit_row *p, struct err *e)
-{
-	struct list *c = ctx;
-
-	return !api_list_takes(&c->l, p->id.text) ||
-	       grant_write(c->x->db, &c->l.w, p, c->now_us, e);
-}
-
 /* GET /v1/instances/{uuid}/grants */
 bool api_grant_list(struct api *api, struct exchange *x, struct err *e)
 {
-	struct list c = { .x = x, .now_us = clock_wall_us(api->clock) };
-	struct instance_row i;
-	struct uuid id;
-
-	if (!path_uuid(x, 0, "id", &id, e) ||
-	    !gate_instance(x->db, &x->who, &id, &i, e) ||
-	    !gate_sees_words(&x->who, &i, e) || !api_list_open(x, &c.l, e) ||
-	    !list_grants(x->db, &id, api_list_page(&c.l), list_one, &c, e))
-		return false;
-	api_list_close(&c.l);
-	return true;
+	return owner_word_list(api, x, &grants, e);
 }
 
-/* DELETE /v1/instances/{uuid}/grants/{uuid} - writes the row, on which a release would rest. */
+/* DELETE /v1/instances/{uuid}/grants/{uuid} */
 bool api_grant_delete(struct api *api, struct exchange *x, struct err *e)
 {
 	struct instance_row i;
@@ -289,16 +263,12 @@ bool api_grant_delete(struct api *api, struct exchange *x, struct err *e)
 
 	if (!path_uuid(x, 0, "id", &id, e) || !path_uuid(x, 1, "grant", &grant, e) ||
 	    !gate_own_instance(x->db, &x->who, &id, &i, e) ||
-	    !read_permit(x->db, &grant, &p, e))
+	    !owner_word_read(x, &grants, &id, &grant, &p, e))
 		return false;
-	if (p.head.generation == 0 || p.epoch != 0 || !uuid_equal(&p.instance, &id))
-		return err_set(e, ERR_NOT_FOUND, "there is no grant %s", grant.text);
 	x->reply.status = 204;
 	if (p.withdrawn != 0)
 		return true;
-	p.withdrawn = 1;
-	change_put(x->change, TABLE_PERMIT, &p);
-	change_guard(x->change, TABLE_INSTANCE, &i);
+	owner_word_withdraw(x, &i, &p);
 	grant_audit(api, x, &i, &grant, p.purpose);
 	return true;
 }

@@ -2,10 +2,25 @@
 #include <string.h>
 
 #include "broker/api/v1/handlers.h"
+#include "broker/api/v1/owner_word.h"
 #include "broker/api/v1/show.h"
 
 enum { MINUTES_DEFAULT = 10, MINUTES_MAX = 1440 };
 #define US_PER_MINUTE (60 * US_PER_S)
+
+static bool write_with_host(struct reader *r, struct json_writer *w,
+			    const struct permit_row *p, int64_t now_us, struct err *e)
+{
+	char host[NAME_SIZE];
+
+	if (!host_name_of(r, p->hosts, host, e))
+		return false;
+	permit_write(w, NULL, p, host, now_us);
+	return true;
+}
+
+static const struct owner_word_kind permits = { "permit", false, list_permits,
+						write_with_host };
 
 struct permit_body {
 	char purpose[WORD_SIZE];
@@ -115,19 +130,14 @@ static bool permit_row(const struct permit_ask *ask, int64_t now_us, struct perm
 		       struct err *e)
 {
 	*p = (struct permit_row){ .id = ask->id,
-				  .instance = ask->instance.id,
 				  .epoch = ask->placement.epoch,
 				  .created_us = now_us,
 				  .from_us = now_us,
 				  .until_us = now_us + ask->minutes * US_PER_MINUTE,
 				  .uses = 1,
 				  .uses_left = 1 };
-	if (!text_copy(p->purpose, sizeof(p->purpose), purpose_name(ask->purpose)) ||
-	    !text_copy(p->hosts, sizeof(p->hosts), ask->host.key_hash) ||
-	    !text_copy(p->issuer, sizeof(p->issuer), ask->instance.issuer) ||
-	    !text_copy(p->owner, sizeof(p->owner), ask->instance.owner))
-		return err_set(e, ERR_INTERNAL, "a field of permit %s", p->id.text);
-	return true;
+	return owner_word_fill(p, &permits, &ask->instance, purpose_name(ask->purpose),
+			       ask->host.key_hash, e);
 }
 
 static void permit_audit(struct api *api, struct exchange *x,
@@ -175,38 +185,9 @@ bool api_permit_put(struct api *api, struct exchange *x, struct err *e)
 	return permit_new(api, x, &ask, e);
 }
 
-struct list {
-	struct exchange *x;
-	struct api_list l;
-	int64_t now_us;
-};
-
-static bool list_one(void *ctx, const struct permit_row *p, struct err *e)
-{
-	struct list *c = ctx;
-	char host[NAME_SIZE];
-
-	if (!api_list_takes(&c->l, p->id.text))
-		return true;
-	if (!host_name_of(c->x->db, p->hosts, host, e))
-		return false;
-	permit_write(&c->l.w, NULL, p, host, c->now_us);
-	return true;
-}
-
 bool api_permit_list(struct api *api, struct exchange *x, struct err *e)
 {
-	struct list c = { .x = x, .now_us = clock_wall_us(api->clock) };
-	struct instance_row i;
-	struct uuid id;
-
-	if (!path_uuid(x, 0, "id", &id, e) ||
-	    !gate_instance(x->db, &x->who, &id, &i, e) ||
-	    !gate_sees_words(&x->who, &i, e) || !api_list_open(x, &c.l, e) ||
-	    !list_permits(x->db, &id, api_list_page(&c.l), list_one, &c, e))
-		return false;
-	api_list_close(&c.l);
-	return true;
+	return owner_word_list(api, x, &permits, e);
 }
 
 bool api_permit_delete(struct api *api, struct exchange *x, struct err *e)
@@ -215,17 +196,12 @@ bool api_permit_delete(struct api *api, struct exchange *x, struct err *e)
 	struct permit_row p;
 
 	if (!path_uuid(x, 1, "permit", &ask.id, e) || !permit_read(x, &ask, e) ||
-	    !read_permit(x->db, &ask.id, &p, e))
+	    !owner_word_read(x, &permits, &ask.instance.id, &ask.id, &p, e))
 		return false;
-	if (p.head.generation == 0 || p.epoch == 0 ||
-	    !uuid_equal(&p.instance, &ask.instance.id))
-		return err_set(e, ERR_NOT_FOUND, "there is no permit %s", ask.id.text);
 	x->reply.status = 204;
 	if (p.withdrawn != 0 || p.uses_left < 1)
 		return true;
-	p.withdrawn = 1;
-	change_put(x->change, TABLE_PERMIT, &p);
-	change_guard(x->change, TABLE_INSTANCE, &ask.instance);
+	owner_word_withdraw(x, &ask.instance, &p);
 	permit_audit(api, x, &ask);
 	text_cut(change_audit(x->change)->purpose, WORD_SIZE, p.purpose);
 	return true;
