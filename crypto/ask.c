@@ -85,14 +85,8 @@ static bool read_claims(struct view part, struct claims *ret, struct err *e)
 		      B64URL_SIZE(PKEY_SPKI) - 1),
 	};
 #undef FIELD
-	OWNED(json) payload = NULL;
 
-	if (!jose_json(part, &payload, e))
-		return false;
-	if (json_read_fields(payload, fields, ARRAY_LEN(fields), ret, e))
-		return true;
-	e->kind = ERR_BAD_SEALED;
-	return err_wrap(e, "an ask");
+	return jose_claims(part, fields, ARRAY_LEN(fields), "an ask", ret, e);
 }
 
 static bool is_fresh(const struct ask *ask, int64_t now_us)

@@ -35,6 +35,19 @@ bool jose_json(struct view part, struct json **ret, struct err *e)
 	return true;
 }
 
+bool jose_claims(struct view part, const struct json_field *fields, size_t n,
+		 const char *what, void *to, struct err *e)
+{
+	OWNED(json) payload = NULL;
+
+	if (!jose_json(part, &payload, e))
+		return false;
+	if (json_read_fields(payload, fields, n, to, e))
+		return true;
+	e->kind = ERR_BAD_SEALED;
+	return err_wrap(e, "%s", what);
+}
+
 bool jose_bytes(struct view part, uint8_t *ret, size_t len)
 {
 	size_t got = 0;

@@ -92,14 +92,8 @@ static bool read_claims(struct view part, struct claims *ret, struct err *e)
 		  B64URL_SIZE(DIGEST), 0, B64URL_SIZE(DIGEST) - 1,
 		  B64URL_SIZE(DIGEST) - 1, true },
 	};
-	OWNED(json) payload = NULL;
 
-	if (!jose_json(part, &payload, e))
-		return false;
-	if (json_read_fields(payload, fields, ARRAY_LEN(fields), ret, e))
-		return true;
-	e->kind = ERR_BAD_SEALED;
-	return err_wrap(e, "a relayed state");
+	return jose_claims(part, fields, ARRAY_LEN(fields), "a relayed state", ret, e);
 }
 
 static bool are_signed(const struct claims *c, struct view bytes, struct err *e)
