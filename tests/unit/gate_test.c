@@ -1,42 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/gate/gate.h"
-#include "broker/vault/vault.h"
-#include "tests/unit/broker_world.h"
+#include "tests/unit/gate_bed.h"
 
-#define H1 "1111111111111111111111111111111111111111111111111111111111111111"
-#define H2 "2222222222222222222222222222222222222222222222222222222222222222"
 #define ATTEMPT_2 "aaaaaaaa-0000-4000-8000-000000000002"
 #define YEARS_US (INT64_C(5) * 365 * 24 * 3600 * US_PER_S)
-
-struct bed {
-	struct world w;
-	struct wrap_key *root;
-	struct vault *vault;
-	struct gate *gate;
-	struct reader *r;
-};
-
-static void bed_open(struct bed *b)
-{
-	struct world *w = &b->w;
-
-	world_open(w);
-	must(w, wrap_key_new(&b->root, &w->e) && vault_new(b->root, &b->vault, &w->e),
-	     "vault");
-	must(w, gate_new(&w->clock, b->vault, &b->gate, &w->e), "gate");
-	must(w, reader_open(w->store, &b->r, &w->e), "reader");
-	world_host(w, H1, "h1", "approved");
-	world_host(w, H2, "h2", "approved");
-}
-
-static void bed_close(struct bed *b)
-{
-	reader_free(b->r);
-	gate_free(b->gate);
-	vault_free(b->vault);
-	wrap_key_free(b->root);
-	world_close(&b->w);
-}
 
 /* The rows of one instance, as they stand when everything is in order for h1 to start it. */
 struct scene {
@@ -61,17 +27,11 @@ static struct uuid uuid_of(const char *text)
 
 static struct scene scene_new(struct bed *b, const char *security)
 {
-	struct scene s = { .q = { .purpose = PURPOSE_START } };
+	struct scene s = { .instance = bed_instance(b, security),
+			   .q = { .purpose = PURPOSE_START } };
 
-	must(&b->w, uuid_random(&s.instance.id, &b->w.e), "uuid");
-	must(&b->w, uuid_random(&s.instance.secret, &b->w.e), "uuid");
 	must(&b->w, uuid_random(&s.permit.id, &b->w.e), "uuid");
 	must(&b->w, uuid_random(&s.q.attempt, &b->w.e), "uuid");
-	snprintf(s.instance.issuer, sizeof s.instance.issuer, "broker:test");
-	snprintf(s.instance.project, sizeof s.instance.project, "p1");
-	snprintf(s.instance.owner, sizeof s.instance.owner, "alice");
-	snprintf(s.instance.security, sizeof s.instance.security, "%s", security);
-	snprintf(s.instance.state, sizeof s.instance.state, "none");
 	s.q.instance = s.placement.instance = s.permit.instance = s.copy.instance =
 		s.release.instance = s.instance.id;
 	snprintf(s.placement.host, sizeof s.placement.host, H1);
@@ -330,20 +290,6 @@ static void test_facts(struct bed *b)
 		if (!check(rows[i].says, got == rows[i].want))
 			printf("# %s\n", reason_name(got));
 	}
-}
-
-static bool commits(struct bed *b, const struct verdict *v)
-{
-	struct change *c = NULL;
-	struct err e = { 0 };
-	bool ok;
-
-	must(&b->w, change_new(&c, &b->w.e), "change");
-	gate_guard(v, c, 0);
-	change_audit(c)->count = 1;
-	ok = store_commit(b->w.store, c, &e);
-	change_free(c);
-	return ok;
 }
 
 /* Whatever a verdict rests on may move before it is committed; then it must not be. */

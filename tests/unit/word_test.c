@@ -1,47 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Of several permits and grants: which one counts, what is told, what is written. */
-#include "broker/gate/gate.h"
-#include "broker/vault/vault.h"
-#include "tests/unit/broker_world.h"
+#include "tests/unit/gate_bed.h"
 
-#define H1 "1111111111111111111111111111111111111111111111111111111111111111"
-#define H2 "2222222222222222222222222222222222222222222222222222222222222222"
 #define DAY_US (INT64_C(24) * 3600 * US_PER_S)
 #define YEARS_US (5 * 365 * DAY_US)
 enum { EPOCH = 3, WORDS_MAX = 4 };
-
-struct bed {
-	struct world w;
-	struct wrap_key *root;
-	struct vault *vault;
-	struct gate *gate;
-	struct reader *r;
-	struct principal h1;
-};
-
-static void bed_open(struct bed *b)
-{
-	struct world *w = &b->w;
-
-	world_open(w);
-	must(w, wrap_key_new(&b->root, &w->e) && vault_new(b->root, &b->vault, &w->e),
-	     "vault");
-	must(w, gate_new(&w->clock, b->vault, &b->gate, &w->e), "gate");
-	must(w, reader_open(w->store, &b->r, &w->e), "reader");
-	world_host(w, H1, "h1", "approved");
-	world_host(w, H2, "h2", "approved");
-	b->h1.kind = PRINCIPAL_HOST;
-	must(w, read_host(b->r, H1, &b->h1.host, &w->e), "read_host");
-}
-
-static void bed_close(struct bed *b)
-{
-	reader_free(b->r);
-	gate_free(b->gate);
-	vault_free(b->vault);
-	wrap_key_free(b->root);
-	world_close(&b->w);
-}
 
 /* One word of the owner; what is not said is a permit of ten minutes, unused, for H1. */
 enum kind { NONE, PERMIT, COUNTED, STANDING };
@@ -198,18 +161,10 @@ static void put_word(struct bed *b, struct scene *s, size_t n, const struct word
 
 static struct scene scene_new(struct bed *b, const struct word words[WORDS_MAX])
 {
-	struct scene s = { .q = { .purpose = PURPOSE_START } };
+	struct scene s = { .instance = bed_instance(b, "user"),
+			   .q = { .purpose = PURPOSE_START } };
 
-	must(&b->w,
-	     uuid_random(&s.instance.id, &b->w.e) &&
-		     uuid_random(&s.instance.secret, &b->w.e) &&
-		     uuid_random(&s.q.attempt, &b->w.e),
-	     "uuid");
-	snprintf(s.instance.issuer, sizeof s.instance.issuer, "broker:test");
-	snprintf(s.instance.project, sizeof s.instance.project, "p1");
-	snprintf(s.instance.owner, sizeof s.instance.owner, "alice");
-	snprintf(s.instance.security, sizeof s.instance.security, "user");
-	snprintf(s.instance.state, sizeof s.instance.state, "none");
+	must(&b->w, uuid_random(&s.q.attempt, &b->w.e), "uuid");
 	s.placement.instance = s.q.instance = s.instance.id;
 	snprintf(s.placement.host, sizeof s.placement.host, H1);
 	s.placement.epoch = EPOCH;
@@ -222,10 +177,12 @@ static struct scene scene_new(struct bed *b, const struct word words[WORDS_MAX])
 
 static struct verdict asked(struct bed *b, const struct scene *s, int64_t later_us)
 {
+	struct principal h1 = { .kind = PRINCIPAL_HOST };
 	struct verdict v;
 
+	must(&b->w, read_host(b->r, H1, &h1.host, &b->w.e), "read_host");
 	b->w.wall_us = WORLD_BEGIN_US + later_us;
-	must(&b->w, gate_decides(b->gate, b->r, &b->h1, &s->q, &v, &b->w.e), "decides");
+	must(&b->w, gate_decides(b->gate, b->r, &h1, &s->q, &v, &b->w.e), "decides");
 	b->w.wall_us = WORLD_BEGIN_US;
 	return v;
 }
@@ -267,20 +224,6 @@ static void test_burning(struct bed *b)
 	      gate_uses_word(&v) && !gate_burns(&v, &s.q.attempt, &p));
 	v = asked(b, &s, 60 * US_PER_S);
 	check("and then again", gate_burns(&v, &s.q.attempt, &p));
-}
-
-static bool commits(struct bed *b, const struct verdict *v)
-{
-	struct change *c = NULL;
-	struct err e = { 0 };
-	bool ok;
-
-	must(&b->w, change_new(&c, &b->w.e), "change");
-	gate_guard(v, c, 0);
-	change_audit(c)->count = 1;
-	ok = store_commit(b->w.store, c, &e);
-	change_free(c);
-	return ok;
 }
 
 static void take_back(struct bed *b, const struct permit_row *row)
