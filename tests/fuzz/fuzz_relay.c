@@ -9,22 +9,12 @@
 #include "crypto/jwe.h"
 #include "crypto/relay.h"
 #include "tests/fuzz/target.h"
+#include "tests/interop/relay_sample.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const int64_t now_us = INT64_C(1790000000000000);
-
-static const struct seal_header sealed_as = {
-	.instance = { "2f1b2c3d-0001-4000-8000-00000000000a" },
-	.secret = { "2f1b2c3d-0001-4000-8000-00000000000b" },
-	.attempt = { "2f1b2c3d-0001-4000-8000-00000000000c" },
-	.version = 3,
-	.purpose = "migrate-in",
-	.epoch = 7,
-	.nonce = "0123456789abcdef",
-	.handover = 5,
-};
 
 /* One host that is source and destination at once; for all inputs of a run. */
 static struct {
@@ -108,7 +98,7 @@ static void try_sealed(const char *typ, const char *cty, struct view plain)
 {
 	const struct jwe_form form = { typ, cty, RELAY_BYTES_MAX };
 	CLEANUP(buf_done) struct buf text = { 0 };
-	struct seal_header header = sealed_as;
+	struct seal_header header = relay_sample;
 	struct err e = { 0 };
 
 	if (plain.len && jwe_seal(host.sealer, &form, &header, plain, &text, &e))

@@ -16,20 +16,10 @@
 #include "common/clock.h"
 #include "crypto/ask.h"
 #include "crypto/relay.h"
+#include "tests/interop/relay_sample.h"
 #include "tests/interop/tool.h"
 
 #include <inttypes.h>
-
-static const struct seal_header sample = {
-	.instance = { "2f1b2c3d-0001-4000-8000-00000000000a" },
-	.secret = { "2f1b2c3d-0001-4000-8000-00000000000b" },
-	.attempt = { "2f1b2c3d-0001-4000-8000-00000000000c" },
-	.version = 3,
-	.purpose = "migrate-in",
-	.epoch = 7,
-	.nonce = "0123456789abcdef",
-	.handover = 5,
-};
 
 struct tool {
 	struct pkey *identity, *sealing; /* owned */
@@ -68,8 +58,9 @@ static struct relay_reader reader(const struct tool *t)
 
 static bool do_ask(struct tool *t, struct err *e)
 {
-	struct ask ask = { sample.instance, sample.secret, sample.attempt,
-			   "0123456789abcdef", clock_wall_us(clock_system()) };
+	struct ask ask = { relay_sample.instance, relay_sample.secret,
+			   relay_sample.attempt, "0123456789abcdef",
+			   clock_wall_us(clock_system()) };
 	struct jws_signer by = signer(t);
 	CLEANUP(buf_done) struct buf out = { 0 };
 
@@ -94,7 +85,7 @@ static bool do_check(struct tool *t, struct err *e)
 
 static bool do_seal(struct tool *t, struct err *e)
 {
-	struct seal_header header = sample;
+	struct seal_header header = relay_sample;
 	struct jws_signer by = signer(t);
 	CLEANUP(buf_done) struct buf out = { 0 };
 	OWNED(secret) value = NULL;
@@ -105,7 +96,7 @@ static bool do_seal(struct tool *t, struct err *e)
 
 static bool do_state(struct tool *t, struct err *e)
 {
-	struct seal_header header = sample;
+	struct seal_header header = relay_sample;
 	struct jws_signer by = signer(t);
 	CLEANUP(buf_done) struct buf out = { 0 };
 	OWNED(secret) value = NULL;

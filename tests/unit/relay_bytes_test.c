@@ -10,21 +10,7 @@ static const struct jwe_form outer = { .typ = "vtpm-state",
 				       .cty = "vtpm-state",
 				       .most = RELAY_BYTES_MAX + 4096 };
 
-static const struct seal_header given = {
-	.instance = { "2f1b2c3d-0001-4000-8000-00000000000a" },
-	.secret = { "2f1b2c3d-0001-4000-8000-00000000000b" },
-	.version = 3,
-	.purpose = "cold-migrate",
-	.epoch = 8,
-	.attempt = { "2f1b2c3d-0001-4000-8000-00000000000c" },
-	.nonce = "_-9nonce0123456789nonce",
-	.handover = 5,
-};
-
-static struct relay_reader reader(const struct world *w)
-{
-	return (struct relay_reader){ { w->trust, now_us }, w->b.sealing };
-}
+static const struct seal_header given = RELAY_HEADER("cold-migrate");
 
 static enum err_kind refusal(const struct relay_reader *by, struct view text)
 {

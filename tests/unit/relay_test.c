@@ -9,21 +9,7 @@
 
 static const struct jwe_form outer = { .typ = "vtpm-relay", .cty = "JWS", .most = 11500 };
 
-static const struct seal_header given = {
-	.instance = { "2f1b2c3d-0001-4000-8000-00000000000a" },
-	.secret = { "2f1b2c3d-0001-4000-8000-00000000000b" },
-	.version = 3,
-	.purpose = "migrate-in",
-	.epoch = 8,
-	.attempt = { "2f1b2c3d-0001-4000-8000-00000000000c" },
-	.nonce = "_-9nonce0123456789nonce",
-	.handover = 5,
-};
-
-static struct relay_reader reader(const struct world *w)
-{
-	return (struct relay_reader){ { w->trust, now_us }, w->b.sealing };
-}
+static const struct seal_header given = RELAY_HEADER("migrate-in");
 
 /* Why a text is refused; ERR_NONE when it opens. */
 static enum err_kind refusal(const struct relay_reader *by, struct view text)

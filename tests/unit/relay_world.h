@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "crypto/es256.h"
 #include "crypto/jws.h"
+#include "crypto/relay.h"
 #include "crypto/x509.h"
 #include "tests/unit/check.h"
 
@@ -84,6 +85,22 @@ static struct jws_signer signer(const struct party *p)
 {
 	return (struct jws_signer){ p->identity, p->cert.at };
 }
+
+/* b, who opens what a host of the CA sealed to it. */
+static UNUSED struct relay_reader reader(const struct world *w)
+{
+	return (struct relay_reader){ { w->trust, now_us }, w->b.sealing };
+}
+
+/* The header of what a relays to b, but its kid. */
+#define RELAY_HEADER(purpose_)                                                      \
+	{                                                                           \
+		.instance = { "2f1b2c3d-0001-4000-8000-00000000000a" },             \
+		.secret = { "2f1b2c3d-0001-4000-8000-00000000000b" }, .version = 3, \
+		.purpose = purpose_, .epoch = 8,                                    \
+		.attempt = { "2f1b2c3d-0001-4000-8000-00000000000c" },              \
+		.nonce = "_-9nonce0123456789nonce", .handover = 5,                  \
+	}
 
 static struct view bytes_of(const struct buf *b)
 {
