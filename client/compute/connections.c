@@ -59,14 +59,16 @@ static struct connection connection_of(const struct inet_diag_msg *m)
 	return c;
 }
 
-static bool take_failure(const struct nlmsghdr *h, struct err *e)
+/* NLMSG_DONE and NLMSG_ERROR begin with a negative errno alike (netlink(7)). */
+static bool take_end(struct walk *w, const struct nlmsghdr *h, struct err *e)
 {
-	struct nlmsgerr why = { .error = -EPROTO };
+	int why = -EPROTO;
 
+	w->over = true;
 	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(why)))
 		memcpy(&why, NLMSG_DATA(h), sizeof(why));
-	errno = -why.error;
-	return failed(e);
+	errno = -why;
+	return why == 0 || failed(e);
 }
 
 static bool take(struct walk *w, const struct nlmsghdr *h, struct err *e)
@@ -74,10 +76,11 @@ static bool take(struct walk *w, const struct nlmsghdr *h, struct err *e)
 	struct inet_diag_msg m;
 	struct connection c;
 
-	if (h->nlmsg_type == NLMSG_DONE)
-		w->over = true;
-	if (h->nlmsg_type == NLMSG_ERROR)
-		return take_failure(h, e);
+	errno = EINTR;
+	if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+		return failed(e);
+	if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+		return take_end(w, h, e);
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    h->nlmsg_len < NLMSG_LENGTH(sizeof(m)))
 		return true;
@@ -94,10 +97,13 @@ static bool take_all(struct walk *w, struct err *e)
 		char bytes[ANSWER_BYTES];
 	} answer;
 	const struct nlmsghdr *h = &answer.head;
-	ssize_t n = recv(w->fd, &answer, sizeof(answer), 0);
+	ssize_t n = recv(w->fd, &answer, sizeof(answer), MSG_TRUNC);
 
 	if (n < 0)
 		return errno == EINTR || failed(e);
+	errno = EMSGSIZE;
+	if (n > (ssize_t)sizeof(answer))
+		return failed(e);
 	for (size_t left = (size_t)n; !w->over && NLMSG_OK(h, left);
 	     h = NLMSG_NEXT(h, left))
 		if (!take(w, h, e))

@@ -2,10 +2,12 @@
 /*
  * connections - the TCP sockets of this network namespace, as the kernel lists them
  *
- * Source: sock_diag(7). Needs no privilege; a kernel that cannot say is an error.
+ * Source:  sock_diag(7). Needs no privilege.
+ * Refuses: a kernel that cannot say, or a list that it has changed or cut: ERR_NO_LIBVIRT.
+ * Threads: no state.
  */
-#ifndef VTPM_CLIENT_CONNECTIONS_H
-#define VTPM_CLIENT_CONNECTIONS_H
+#ifndef CLIENT_COMPUTE_CONNECTIONS_H
+#define CLIENT_COMPUTE_CONNECTIONS_H
 
 #include "common/err.h"
 

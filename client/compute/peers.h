@@ -16,7 +16,8 @@
  *          IPv4 in IPv6 (::ffff:a.b.c.d) is IPv4.
  * Refuses: to guess: an address that does not resolve is ERR_BAD_VALUE, a libvirtd that cannot be
  *          looked into ERR_NO_LIBVIRT.
- * Knows:   only now. Several migrations to several hosts at once are PEERS_OTHERS_TOO.
+ * Knows:   only now, and nothing of a connection that no descendant of libvirtd holds (ssh(1) with
+ *          ControlMaster). Several migrations to several hosts at once are PEERS_OTHERS_TOO.
  * Threads: no state. Resolving a name may take as long as the resolver does; an address does not.
  */
 #ifndef CLIENT_COMPUTE_PEERS_H
