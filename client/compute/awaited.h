@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * awaited - guests that their source has let go to this host, from one call of libvirt's hook to
- *           the next.
+ * awaited - guests that their source lets go to this host, from one call of libvirt's hook to the
+ *           next.
  *
  * Why:     the source is asked at `migrate begin`, which alone is called for an offline migration
  *          too; its key is fetched at `prepare begin`, once libvirt has taken the guest up.
- * Owns:    a table of AWAITED_MAX; when it is full the oldest gives way, and is asked for anew.
+ * Owns:    a table of AWAITED_MAX; when it is full the oldest gives way, and its migration fails.
  * Holds:   no secret. An entry is of use for AWAITED_S, once.
  * Threads: any.
  */
@@ -14,7 +14,7 @@
 
 #include "client/compute/handovers.h"
 
-enum { AWAITED_MAX = 64, AWAITED_S = 30 };
+enum { AWAITED_MAX = 256, AWAITED_S = 30 };
 
 struct awaited_guest {
 	struct uuid attempt; /* of the ask that was consented to */

@@ -88,8 +88,9 @@ static bool ask_agent(const struct request *r, struct err *e)
 		return false;
 	if (request_ask(at.socket.text, r, HOOK_MS - READ_MS, &answer, NULL, e))
 		return true;
-	/* Whoever was never seen here is somebody else's: libvirt looks for the secret itself. */
-	return e->kind == ERR_AGENT_UNREACHABLE &&
+	/* Whoever was never seen here is somebody else's: libvirt looks for the secret itself. Not
+	 * so in a migration: one of a guest that is off needs none, and leaves its TPM behind. */
+	return e->kind == ERR_AGENT_UNREACHABLE && strcmp(r->op, "migrate") != 0 &&
 	       !guest_is_known(at.state.text, &r->instance);
 }
 

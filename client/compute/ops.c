@@ -11,11 +11,11 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { TURN_MS = 7000, READ_MS = 2000, MARK_S = 30 };
+/* The hook waits for 8 s. */
+enum { CALL_MS = 7500, TURN_MS = 7000, READ_MS = 2000, MARK_S = 30 };
 
 static int64_t ticks(const struct agent *a)
 {
@@ -90,7 +90,7 @@ static bool give(struct call *c, const char *purpose, bool pass_unknown, struct 
 			     .has_state = has_state(c) };
 	OWNED(secret) value = NULL;
 
-	if (!settle_arrival(c, e))
+	if (!settle_arrival(c, e) || !call_hook_waits(c, e))
 		return false;
 	if (release_get(c->agent, &r, &c->guest, &value, e))
 		return is_awaited(c, e) && define(c, value, e);
@@ -395,7 +395,10 @@ void ops_answer(struct agent *a, int fd)
 {
 	CLEANUP(buf_done) struct buf answer = { 0 };
 	struct json_writer w = { .to = &answer };
-	struct call c = { .agent = a, .w = &w, .fd = fd };
+	struct call c = { .agent = a,
+			  .w = &w,
+			  .fd = fd,
+			  .until_us = ticks(a) + CALL_MS * INT64_C(1000) };
 	struct err e = { 0 };
 	struct err sending = { 0 };
 

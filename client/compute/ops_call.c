@@ -52,13 +52,15 @@ bool call_passes_unserved(const struct call *c, struct err *e)
  * A libvirtd that was restarted serves in a moment. One that was never seen since the boot may be
  * starting its autostart guests, and serves nobody before it has an answer about this one.
  */
-static bool comes_up(struct agent *a)
+static bool comes_up(const struct call *c)
 {
 	const struct timespec moment = { 0, LOOK_MS * 1000000L };
+	struct agent *a = c->agent;
 	int64_t until = ticks(a) + UP_MS * INT64_C(1000);
 
 	while (!libvirt_is_up(a->libvirt)) {
-		if (a->up_us == 0 || a->stopping || ticks(a) > until)
+		if (a->up_us == 0 || a->stopping || ticks(a) > until ||
+		    ticks(a) > c->until_us)
 			return false;
 		nanosleep(&moment, NULL);
 	}
@@ -72,7 +74,7 @@ bool call_is_serving(const struct call *c, struct err *e)
 	if (a->libvirt == NULL)
 		return err_set(e, ERR_NO_LIBVIRT,
 			       "this agent was started without libvirt");
-	if (comes_up(a))
+	if (comes_up(c))
 		return true;
 	/* Since the boot it may stand there already as one that ran before. */
 	if (!marks_get(a->vetoed, &c->ask.instance, NULL, NULL))

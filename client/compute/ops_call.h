@@ -16,6 +16,7 @@ struct call {
 	struct agent *agent; /* borrowed */
 	struct request ask;
 	int fd;                 /* borrowed: whoever asks */
+	int64_t until_us;       /* monotonic: the hook waits no longer */
 	pid_t pid;              /* its process */
 	struct json_writer *w;  /* borrowed: inside {"ok":true */
 	struct descriptors fds; /* owned: to be sent along */

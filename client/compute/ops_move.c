@@ -3,27 +3,31 @@
 
 #include "client/compute/cold.h"
 #include "client/compute/handovers.h"
+#include "client/compute/hold.h"
 #include "client/compute/incoming.h"
-#include "client/compute/moves.h"
 #include "client/compute/step.h"
 
 #include <string.h>
 
-/* Within the hook's own ten seconds. */
-enum { WAIT_MS = 6500 };
-
 /* ---- the hook of a migration ---- */
+
+static struct incoming incoming_of(const struct call *c)
+{
+	return (struct incoming){ .instance = c->ask.instance,
+				  .secret = c->ask.secret,
+				  .purpose = "migrate-in",
+				  .wait_ms = hold_left_ms(c->until_us) };
+}
 
 /* The key of a guest that is on its way here. */
 bool op_receive(struct call *c, struct err *e)
 {
-	struct incoming in = { .instance = c->ask.instance,
-			       .secret = c->ask.secret,
-			       .purpose = "migrate-in",
-			       .wait_ms = WAIT_MS };
+	struct incoming in = incoming_of(c);
 	OWNED(secret) value = NULL;
 	struct err second = { 0 };
 
+	if (!call_hook_waits(c, e))
+		return false;
 	if (!incoming_get(c->agent, &in, &c->guest, &value, e))
 		return call_passes(c, in.unanswered, e);
 	if (call_hook_waits(c, e) && libvirt_define(c->agent->libvirt, &c->guest.secret,
@@ -36,21 +40,37 @@ bool op_receive(struct call *c, struct err *e)
 	return false;
 }
 
-/* Asked here: for an offline migration nothing more is called. */
+/* What an earlier migration was told is not for this one. */
+static void forget_earlier(struct call *c)
+{
+	struct agent *a = c->agent;
+	struct awaited_guest unused;
+
+	marks_clear(a->purposes, &c->ask.instance);
+	(void)awaited_take(a->awaited, &c->ask.instance, clock_monotonic_us(a->clock),
+			   &unused);
+}
+
+/*
+ * For a guest that is off nothing more is called, and libvirt would leave its TPM behind: so nobody
+ * passes of whom it is not known that he is somebody else's.
+ */
 bool op_migrate(struct call *c, struct err *e)
 {
-	struct incoming in = { .instance = c->ask.instance,
-			       .secret = c->ask.secret,
-			       .purpose = "migrate-in",
-			       .wait_ms = WAIT_MS };
+	struct incoming in = incoming_of(c);
 
+	forget_earlier(c);
 	if (!call_is_serving(c, e))
-		return call_passes_unserved(c, e);
+		return false;
 	/* libvirt asks before it looks whether the guest is here already. */
 	if (!call_is_over(c))
 		return err_set(e, ERR_STATE_BUSY, "the guest is on this host already");
-	if (!incoming_ask(c->agent, &in, e) && !call_passes(c, in.unanswered, e))
+	if (!incoming_ask(c->agent, &in, e))
+		return e->kind == ERR_NOT_FOUND && call_passes(c, false, e);
+	if (!call_hook_waits(c, e)) {
+		forget_earlier(c);
 		return false;
+	}
 	marks_put(c->agent->purposes, &c->ask.instance, "migrate-in",
 		  clock_monotonic_us(c->agent->clock));
 	return true;
