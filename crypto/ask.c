@@ -20,6 +20,7 @@ static void add_claims(const struct ask *ask, struct view spki, struct buf *ret)
 	json_put_text(&w, "instance", ask->instance.text);
 	json_put_text(&w, "secret", ask->secret.text);
 	json_put_text(&w, "attempt", ask->attempt.text);
+	json_put_text(&w, "purpose", ask->purpose);
 	json_put_text(&w, "nonce", ask->nonce);
 	json_put_text(&w, "sealing", sealing);
 	json_put_integer(&w, "issued_us", ask->issued_us);
@@ -79,6 +80,7 @@ static bool read_claims(struct view part, struct claims *ret, struct err *e)
 		FIELD(ask.instance, "instance", FIELD_UUID, 0, 0),
 		FIELD(ask.secret, "secret", FIELD_UUID, 0, 0),
 		FIELD(ask.attempt, "attempt", FIELD_UUID, 0, 0),
+		FIELD(ask.purpose, "purpose", FIELD_NAME, 1, 15),
 		FIELD(ask.nonce, "nonce", FIELD_TEXT, SEAL_NONCE_MIN, 63),
 		FIELD(ask.issued_us, "issued_us", FIELD_INTEGER, 0, INT64_MAX / 2),
 		FIELD(sealing, "sealing", FIELD_TEXT, B64URL_SIZE(PKEY_SPKI) - 1,

@@ -2,7 +2,7 @@
 /*
  * ask - a destination's signed request for the secret of a guest that is moving to it.
  *
- * Form:    JWS (jws.h) of typ "vtpm-ask" over instance, secret, attempt, nonce, the sealing
+ * Form:    JWS (jws.h) of typ "vtpm-ask" over instance, secret, attempt, purpose, nonce, the sealing
  *          key (base64url of its SubjectPublicKeyInfo) and the time. Signed by the host's
  *          identity key, so that the source seals to a key of the host that the broker named
  *          as the destination, and to none that somebody put in between.
@@ -21,7 +21,8 @@ enum { ASK_MAX = 4096, ASK_LASTS_S = 600, ASK_SKEW_S = 120 };
 
 struct ask {
 	struct uuid instance, secret, attempt;
-	char nonce[64]; /* as in struct seal_header */
+	char purpose[16]; /* as in struct seal_header, like the nonce */
+	char nonce[64];
 	int64_t issued_us;
 };
 

@@ -39,6 +39,11 @@ static bool is_cold(const struct consent *c)
 	return strcmp(c->q->mode, "cold") == 0;
 }
 
+static const char *purpose_of(const struct consent *c)
+{
+	return is_cold(c) ? "cold-migrate" : "migrate-in";
+}
+
 /* ---- who asks ---- */
 
 /* What the destination signed is what the broker tells of it: nobody in between has put in a
@@ -56,6 +61,7 @@ static bool check_statement(struct consent *c, struct err *e)
 	    !uuid_equal(&said->instance, &q->instance) ||
 	    !uuid_equal(&said->secret, &q->secret) ||
 	    !uuid_equal(&said->attempt, &q->attempt) ||
+	    strcmp(said->purpose, purpose_of(c)) != 0 ||
 	    strcmp(said->nonce, q->nonce) != 0)
 		return refuse(e, "the destination has signed something else");
 	return true;
@@ -238,8 +244,7 @@ static bool seal(struct consent *c, struct buf *ret, struct err *e)
 	if (strcmp(q->security, "host") != 0)
 		return true;
 	memcpy(h.nonce, q->nonce, sizeof(h.nonce));
-	if (!text_copy(h.purpose, sizeof(h.purpose),
-		       is_cold(c) ? "cold-migrate" : "migrate-in"))
+	if (!text_copy(h.purpose, sizeof(h.purpose), purpose_of(c)))
 		return err_set(e, ERR_INTERNAL, "purpose");
 	return own_copy_open(c->agent, &c->guest, q->version, &value, e) &&
 	       identity_signer(c->agent->id, &me, e) &&

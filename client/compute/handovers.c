@@ -214,6 +214,7 @@ bool broker_ask_source(struct broker *b, const struct asking *a,
 		return false;
 	json_open(&w, NULL);
 	put_asking(&w, a);
+	json_put_text(&w, "purpose", a->purpose);
 	json_put_text(&w, "statement", a->statement);
 	json_close(&w);
 	return broker_call_json(b, &c, &tree, ret_answered, e) &&

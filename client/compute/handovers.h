@@ -70,7 +70,7 @@ struct inquiry_state {
 };
 struct asking {
 	struct uuid instance, secret, attempt;
-	const char *nonce, *statement;
+	const char *purpose, *nonce, *statement;
 	int total_ms;
 };
 MUST_CHECK bool broker_ask_source(struct broker *b, const struct asking *a,

@@ -68,6 +68,8 @@ static bool sign(struct arrival *t, struct err *e)
 			   .issued_us = clock_wall_us(a->clock) };
 
 	memcpy(ask.nonce, t->nonce, sizeof(t->nonce));
+	if (!text_copy(ask.purpose, sizeof(ask.purpose), t->in->purpose))
+		return err_set(e, ERR_INTERNAL, "purpose");
 	if (!identity_signer(a->id, &me, e) ||
 	    !ask_sign(&me.signer, &ask, a->id->sealing, &t->statement, e))
 		return false;
@@ -79,6 +81,7 @@ static void begin(struct arrival *t)
 {
 	t->asking.instance = t->in->instance;
 	t->asking.secret = t->in->secret;
+	t->asking.purpose = t->in->purpose;
 	t->asking.nonce = t->nonce;
 	t->in->unanswered = false;
 	t->until_us = ticks(t->agent) + (int64_t)t->in->wait_ms * 1000;
@@ -99,16 +102,44 @@ static bool is_waiting(const struct arrival *t)
 	return strcmp(t->said.answer, "waiting") == 0;
 }
 
+static bool is_cold(const char *word)
+{
+	return strncmp(word, "cold", 4) == 0;
+}
+
+/* What was consented to is what was asked for. */
+static bool fits(const struct arrival *t, const struct handover *h)
+{
+	return uuid_equal(&h->instance, &t->in->instance) &&
+	       uuid_equal(&h->secret, &t->in->secret) &&
+	       is_cold(h->mode) == is_cold(t->in->purpose);
+}
+
 static bool take_answer(struct arrival *t, struct err *e)
 {
 	if (strcmp(t->said.answer, "consented") == 0)
-		return uuid_equal(&t->said.handover.instance, &t->in->instance) ||
-		       err_set(e, ERR_BAD_SERVER,
-			       "the broker names another guest's hand-over");
+		return fits(t, &t->said.handover) ||
+		       err_set(e, ERR_BAD_SERVER, "the broker names another hand-over");
 	if (is_waiting(t))
 		return err_set(e, ERR_SOURCE_SILENT,
 			       "the source host did not answer in time");
 	return err_set(e, ERR_CONSENT_REFUSED, "%s", t->said.text);
+}
+
+/* Is it worth another call? *asked: then for the answer. */
+static bool is_undecided(const struct arrival *t, bool ok, bool answered, bool *asked,
+			 const struct err *e)
+{
+	if (ok) {
+		*asked = true;
+		return is_waiting(t);
+	}
+	if (!answered)
+		return true;
+	if (!*asked || e->kind != ERR_NOT_FOUND)
+		return false;
+	*asked = false; /* a broker that was restored from a backup has lost the ask */
+	return true;
 }
 
 /* The ask is repeated until it was taken; then its answer is waited for. */
@@ -125,15 +156,12 @@ static bool ask_source(struct arrival *t, struct err *e)
 		t->asking.total_ms = hold_left_ms(t->until_us);
 		ok = asked ? broker_await_source(b, &t->asking, &t->said, &answered, e)
 			   : broker_ask_source(b, &t->asking, &t->said, &answered, e);
-		asked |= ok;
-		if (ok && !is_waiting(t))
+		if (!is_undecided(t, ok, answered, &asked, e))
 			break;
-		if (!ok && answered && e->kind != ERR_NOT_FOUND)
-			return false;
-		/* A broker that was restarted from a backup has lost the ask. */
-		if (!ok && answered && !asked)
-			return false;
 	} while ((ok && !polled) || pause_a_moment(t));
+	if (!ok && polled && e->kind == ERR_NOT_FOUND)
+		(void)!err_set(e, ERR_SOURCE_SILENT,
+			       "the broker has lost what was asked");
 	/* That the source is silent is the broker's answer, though it may be another one soon. */
 	t->in->unanswered = !ok && !answered && e->kind != ERR_SOURCE_SILENT;
 	if (!ok || !take_answer(t, e))
@@ -159,7 +187,7 @@ static bool find_consent(struct arrival *t, struct err *e)
 
 	if (!awaited_take(t->agent->awaited, &t->in->instance, ticks(t->agent),
 			  &before) ||
-	    strcmp(t->in->purpose, "migrate-in") != 0)
+	    !fits(t, &before.handover))
 		return ask_source(t, e);
 	t->asking.attempt = before.attempt;
 	memcpy(t->nonce, before.nonce, sizeof(t->nonce));

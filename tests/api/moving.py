@@ -60,6 +60,7 @@ class Move:
         listens(self.a)
         return (who or self.to).post(f"/v1/instances/{self.id}/ask", {
             "attempt": self.attempt, "nonce": uuid.uuid4().hex, "secret": self.secret,
+            "purpose": "cold-migrate" if self.mode == "cold" else "migrate-in",
             "statement": JWS, **more})
 
     def ask(self, **more):

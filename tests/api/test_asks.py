@@ -84,6 +84,15 @@ def test_who_may_refuse(broker):
     assert m.asked().json()["answer"] == "waiting"
 
 
+def test_a_cold_move_is_not_asked_for_as_a_live_one(broker):
+    """Nor the other way round: libvirt would leave the TPM of a guest that is off behind."""
+    cold = Move(broker, mode="cold").prepare()
+    refused(cold.try_ask(purpose="migrate-in"), "handover_state", "purpose")
+    assert cold.try_ask().status_code == 200
+    for live in (Move(broker), Move(broker).prepare()):
+        refused(live.try_ask(purpose="cold-migrate"), "handover_state", "purpose")
+
+
 def test_what_is_refused_before_the_source_is_woken(broker):
     m = Move(broker, hosts=["h1", "h2"])
     weak = bed.Host(broker, "weak").enroll(policies=("user",))
@@ -114,13 +123,15 @@ def test_what_is_refused_before_the_source_is_woken(broker):
     refused(m.try_ask(nonce="x" * 15), "bad_value", "nonce")
     refused(m.try_ask(nonce="x" * 20 + "!"), "bad_value", "nonce")
     refused(m.try_ask(statement="no statement"), "bad_value", "statement")
+    refused(m.try_ask(purpose="start"), "bad_value", "purpose")
     assert asks(m.a, after) == []
     assert m.asked().json()["code"] == "not_found"
 
 
 def test_a_source_that_does_not_listen(own_broker):
     m = Move(own_broker)
-    body = {"attempt": m.attempt, "nonce": "n" * 20, "secret": m.secret, "statement": "a.b.c"}
+    body = {"attempt": m.attempt, "purpose": "migrate-in", "nonce": "n" * 20,
+            "secret": m.secret, "statement": "a.b.c"}
     since = time.monotonic()
     refused(m.to.post(f"/v1/instances/{m.id}/ask", body), "source_silent")
     assert time.monotonic() - since < 5

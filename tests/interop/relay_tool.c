@@ -59,8 +59,8 @@ static struct relay_reader reader(const struct tool *t)
 static bool do_ask(struct tool *t, struct err *e)
 {
 	struct ask ask = { relay_sample.instance, relay_sample.secret,
-			   relay_sample.attempt, "0123456789abcdef",
-			   clock_wall_us(clock_system()) };
+			   relay_sample.attempt,  "migrate-in",
+			   "0123456789abcdef",    clock_wall_us(clock_system()) };
 	struct jws_signer by = signer(t);
 	CLEANUP(buf_done) struct buf out = { 0 };
 
@@ -77,8 +77,9 @@ static bool do_check(struct tool *t, struct err *e)
 		  pkey_kid(a.sealing, kid, e);
 
 	if (ok)
-		printf("%s %s %s %s %s %s %s\n", a.ask.instance.text, a.ask.secret.text,
-		       a.ask.attempt.text, a.ask.nonce, a.by.name, a.by.key_hash, kid);
+		printf("%s %s %s %s %s %s %s %s\n", a.ask.instance.text,
+		       a.ask.secret.text, a.ask.attempt.text, a.ask.purpose, a.ask.nonce,
+		       a.by.name, a.by.key_hash, kid);
 	free(text);
 	return ok;
 }

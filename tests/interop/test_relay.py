@@ -226,15 +226,17 @@ def test_jwcrypto_verifies_what_we_ask(world):
     header, payload = verified(says(tool("ask", *b.paths)), b)
     asked = json.loads(payload)
     assert header["typ"] == "vtpm-ask" and abs(asked.pop("issued_us") / 1e6 - time.time()) < 60
-    assert asked == {**IDS, "nonce": "0123456789abcdef", "sealing": b64url(spki(b.sealing))}
+    assert asked == {**IDS, "purpose": "migrate-in", "nonce": "0123456789abcdef", "sealing": b64url(spki(b.sealing))}
 
 
 def test_we_check_what_jwcrypto_asks(world):
     ca, _, b = world
-    asked = {**IDS, "nonce": "0123456789abcdef", "sealing": b64url(spki(b.sealing)),
+    asked = {**IDS, "purpose": "cold-migrate", "nonce": "0123456789abcdef",
+             "sealing": b64url(spki(b.sealing)),
              "issued_us": time.time_ns() // 1000}
     assert says(tool("check", ca, given=b.sign(asked, "vtpm-ask"))).split() == [
-        IDS["instance"], IDS["secret"], IDS["attempt"], "0123456789abcdef", "b", b.hash,
+        IDS["instance"], IDS["secret"], IDS["attempt"], "cold-migrate", "0123456789abcdef", "b",
+        b.hash,
         b.jwk.thumbprint()]
     old = {**asked, "issued_us": asked["issued_us"] - 3600 * 10**6}
     assert "bad_sealed" in tool("check", ca, given=b.sign(old, "vtpm-ask")).stderr

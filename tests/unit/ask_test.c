@@ -7,6 +7,7 @@ static const struct ask given = {
 	.instance = { "2f1b2c3d-0001-4000-8000-00000000000a" },
 	.secret = { "2f1b2c3d-0001-4000-8000-00000000000b" },
 	.attempt = { "2f1b2c3d-0001-4000-8000-00000000000c" },
+	.purpose = "migrate-in",
 	.nonce = "_-9nonce0123456789nonce",
 	.issued_us = INT64_C(1790000000) * US_PER_S,
 };
@@ -45,6 +46,7 @@ static void test_round_trip(struct world *w, struct buf *jws)
 	      uuid_equal(&asked.ask.instance, &given.instance) &&
 		      uuid_equal(&asked.ask.secret, &given.secret) &&
 		      uuid_equal(&asked.ask.attempt, &given.attempt) &&
+		      strcmp(asked.ask.purpose, given.purpose) == 0 &&
 		      strcmp(asked.ask.nonce, given.nonce) == 0 &&
 		      asked.ask.issued_us == given.issued_us);
 	check("and by whom", pkey_hash(w->b.identity, hash, &e) &&
@@ -136,6 +138,7 @@ static void test_age(struct world *w, struct buf *jws)
 	"\"instance\":\"2f1b2c3d-0001-4000-8000-00000000000a\"," \
 	"\"secret\":\"2f1b2c3d-0001-4000-8000-00000000000b\","   \
 	"\"attempt\":\"2f1b2c3d-0001-4000-8000-00000000000c\","
+#define FOR "\"purpose\":\"migrate-in\","
 #define KEY                                                                  \
 	"\"sealing\":\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMKBCTNIcKUSDii11" \
 	"ySs3526iDZ8AiTo7Tu6KPAqv7D7gS2XpJFbZiItSs3m9-9Ue6GnvHw_GW2ZZaVtszggXIw\","
@@ -148,20 +151,22 @@ static void test_claims(struct world *w)
 		bool good;
 	} rows[] = {
 		{ "claims made by hand are taken",
-		  "{" IDS KEY "\"nonce\":\"0123456789abcdef\"," WHEN, true },
+		  "{" IDS FOR KEY "\"nonce\":\"0123456789abcdef\"," WHEN, true },
 		{ "an unknown claim is refused",
-		  "{" IDS KEY "\"nonce\":\"0123456789abcdef\",\"look\":true," WHEN,
+		  "{" IDS FOR KEY "\"nonce\":\"0123456789abcdef\",\"look\":true," WHEN,
 		  false },
-		{ "a missing claim is refused", "{" IDS KEY WHEN, false },
-		{ "a short nonce is refused", "{" IDS KEY "\"nonce\":\"012345\"," WHEN,
-		  false },
+		{ "a missing claim is refused", "{" IDS FOR KEY WHEN, false },
+		{ "an ask for nothing is refused",
+		  "{" IDS KEY "\"nonce\":\"0123456789abcdef\"," WHEN, false },
+		{ "a short nonce is refused",
+		  "{" IDS FOR KEY "\"nonce\":\"012345\"," WHEN, false },
 		{ "an ask without a key is refused",
-		  "{" IDS "\"nonce\":\"0123456789abcdef\"," WHEN, false },
+		  "{" IDS FOR "\"nonce\":\"0123456789abcdef\"," WHEN, false },
 		{ "an ask with half a key is refused",
-		  "{" IDS "\"sealing\":\"MFkw\",\"nonce\":\"0123456789abcdef\"," WHEN,
+		  "{" IDS FOR "\"sealing\":\"MFkw\",\"nonce\":\"0123456789abcdef\"," WHEN,
 		  false },
 		{ "a claim that is there twice is refused",
-		  "{" IDS KEY KEY "\"nonce\":\"0123456789abcdef\"," WHEN, false },
+		  "{" IDS FOR KEY KEY "\"nonce\":\"0123456789abcdef\"," WHEN, false },
 		{ "no JSON is refused", "ask", false },
 	};
 
@@ -180,7 +185,8 @@ static void test_claims(struct world *w)
 
 static void test_headers(struct world *w)
 {
-	static const char payload[] = "{" IDS KEY "\"nonce\":\"0123456789abcdef\"," WHEN;
+	static const char payload[] =
+		"{" IDS FOR KEY "\"nonce\":\"0123456789abcdef\"," WHEN;
 
 	for (size_t i = 0; i < ARRAY_LEN(odd_headers); i++) {
 		CLEANUP(buf_done) struct buf header = { 0 };
@@ -215,7 +221,7 @@ static void test_another_key(struct world *w, struct buf *jws)
 	check("a stranger's signature under the host's certificate is refused",
 	      make_header(&odd_headers[0], "vtpm-ask", w->b.cert.at, &header) &&
 		      sign_by_hand(w->c.identity, header.at,
-				   "{" IDS KEY "\"nonce\":\"0123456789abcdef\"," WHEN,
+				   "{" IDS FOR KEY "\"nonce\":\"0123456789abcdef\"," WHEN,
 				   &stolen) &&
 		      refusal(w->trust, bytes_of(&stolen), now_us) == ERR_BAD_SEALED);
 }

@@ -14,6 +14,7 @@ enum { NONCE_MIN = 16, NONCE_MAX = 63, TEXT_MAX = SAYING_SIZE - 1 };
 
 struct ask_body {
 	struct uuid attempt;
+	char purpose[WORD_SIZE];
 	char nonce[NONCE_MAX + 1];
 	struct uuid secret;
 	char statement[STATEMENT_MAX + 1];
@@ -23,6 +24,12 @@ static const struct json_field ask_fields[] = {
 	{ .name = "attempt",
 	  .type = FIELD_UUID,
 	  API_AT(struct ask_body, attempt),
+	  .required = true },
+	{ .name = "purpose",
+	  .type = FIELD_NAME,
+	  API_AT(struct ask_body, purpose),
+	  .min = 1,
+	  .max = WORD_SIZE - 1,
 	  .required = true },
 	{ .name = "nonce",
 	  .type = FIELD_TEXT,
@@ -45,6 +52,7 @@ static const struct json_field ask_fields[] = {
 /* What the destination asks, and the rows that it rests on. */
 struct asking {
 	struct ask_body ask;
+	enum purpose purpose;
 	struct instance_row instance;
 	struct placement_row placement;
 	struct handover_row handover; /* the open one, if any */
@@ -60,13 +68,19 @@ static bool is_signed(const char *text)
 				 "0123456789-_.")] == '\0';
 }
 
-static bool ask_parse(const struct exchange *x, struct ask_body *ret, struct err *e)
+static bool ask_parse(const struct exchange *x, struct asking *a, struct err *e)
 {
-	if (!API_BODY(x, ask_fields, ret, e))
+	struct ask_body *b = &a->ask;
+
+	if (!API_BODY(x, ask_fields, b, e))
 		return false;
-	if (!is_signed(ret->nonce) || strchr(ret->nonce, '.') != NULL)
+	if (!purpose_parse(b->purpose, &a->purpose) ||
+	    (a->purpose != PURPOSE_MIGRATE_IN && a->purpose != PURPOSE_COLD_MIGRATE))
+		return err_field(e, ERR_BAD_VALUE, "purpose",
+				 "no guest comes for this purpose");
+	if (!is_signed(b->nonce) || strchr(b->nonce, '.') != NULL)
 		return err_field(e, ERR_BAD_VALUE, "nonce", "a nonce is base64url");
-	return is_signed(ret->statement) ||
+	return is_signed(b->statement) ||
 	       err_field(e, ERR_BAD_VALUE, "statement", "a statement is a compact JWS");
 }
 
@@ -109,7 +123,7 @@ static struct audit_record *ask_audit(struct api *api, struct exchange *x,
 	r->attempt = a->ask.attempt;
 	text_cut(r->host, sizeof(r->host), x->who.host.name);
 	text_cut(r->target, sizeof(r->target), a->source.name);
-	text_cut(r->purpose, sizeof(r->purpose), purpose_name(PURPOSE_MIGRATE_IN));
+	text_cut(r->purpose, sizeof(r->purpose), purpose_name(a->purpose));
 	api_weigh(r, "placement", a->placement.head.generation);
 	api_weigh(r, "host", x->who.host.head.generation);
 	api_weigh(r, "handover", a->handover.head.generation);
@@ -127,12 +141,23 @@ static bool ask_state(const struct asking *a, const char *word)
 	return a->handover.head.generation != 0 && strcmp(a->handover.state, word) == 0;
 }
 
-/* One hand-over serves one hook call: once it has consented, every other ask is refused. */
+/* What is prepared for a guest that is off is not for one that runs, nor the other way round. */
+static bool is_of_that_kind(const struct asking *a, struct err *e)
+{
+	const bool cold = strcmp(a->handover.mode, "cold") == 0;
+
+	return cold == (a->purpose == PURPOSE_COLD_MIGRATE) ||
+	       err_field(e, ERR_HANDOVER_STATE, "purpose",
+			 cold ? "what is prepared is a cold move"
+			      : "no cold move is prepared");
+}
+
+/* One hand-over serves one ask: once it has consented, every other is refused. */
 static bool is_open_for(const struct exchange *x, const struct asking *a, struct err *e)
 {
 	if (a->placement.moving == 0 ||
 	    (handover_asker_is(x, a->handover.destination) && ask_state(a, "prepared")))
-		return true;
+		return is_of_that_kind(a, e);
 	return err_set(e, ERR_HANDOVER_OPEN, "hand-over %lld is %s",
 		       (long long)a->placement.number, a->handover.state);
 }
@@ -164,10 +189,8 @@ static bool source_listens(struct api *api, struct exchange *x, const struct ask
 /* All that a move to this host needs, before its source is woken. */
 static bool ask_may(struct api *api, struct exchange *x, struct asking *a, struct err *e)
 {
-	const bool cold = strcmp(a->handover.mode, "cold") == 0;
 	const struct question q = { .instance = a->instance.id,
-				    .purpose = cold ? PURPOSE_COLD_MIGRATE
-						    : PURPOSE_MIGRATE_IN,
+				    .purpose = a->purpose,
 				    .moves = true };
 
 	return is_elsewhere(x, a, e) && is_open_for(x, a, e) &&
@@ -252,7 +275,7 @@ bool api_ask_put(struct api *api, struct exchange *x, struct err *e)
 {
 	struct asking a = { .now_us = clock_wall_us(api->clock) };
 
-	if (!ask_parse(x, &a.ask, e) || !ask_read(x, &a, e))
+	if (!ask_parse(x, &a, e) || !ask_read(x, &a, e))
 		return false;
 	if (is_same_ask(&a))
 		return ask_answered(api, x, &a.row, e);
