@@ -278,8 +278,9 @@ static bool sync_dir(const char *path, mode_t mode, const struct owner *o, struc
 	CLEANUP(fd_close)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	return (fd >= 0 && (!o || fchown(fd, o->uid, o->gid) == 0) &&
-		(mode == 0 || fchmod(fd, mode) == 0) && fsync(fd) == 0) ||
+	/* In this order: once it is another's, its mode is not ours to set. */
+	return (fd >= 0 && (mode == 0 || fchmod(fd, mode) == 0) &&
+		(!o || fchown(fd, o->uid, o->gid) == 0) && fsync(fd) == 0) ||
 	       err_errno(e, ERR_IO, "cannot make %s", path);
 }
 
