@@ -22,6 +22,7 @@ BROKERD = BUILD / "broker/daemon/vtpm-brokerd"
 CTL = BUILD / "client/ctl/vtpmctl"
 CLIENT = BUILD / "client/compute/vtpm-client"
 HOOK = BUILD / "client/compute/vtpm-client-hook"
+UNIT = TOP / "packaging/vtpm-client.service"
 PLACES = ["run", "etc", "var/lib", "var/log", "var/cache"]  # which every machine has
 SECONDS = 30
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -255,9 +256,14 @@ class Compute:
             self.site.folder / self.name)
         return where / name
 
+    def limits(self):
+        """Under those of its unit, on a host that has libvirt."""
+        return ["unshare", "-m", "sh", HERE / "limits.sh", UNIT, self.site.folder]
+
     def start_agent(self, wait_for_libvirt=True, **env):
         read, write = os.pipe()
-        words = ["sh", "-c", f'exec "$@" --ready-fd {write}', "sh", CLIENT, "agent",
+        words = ["sh", "-c", f'exec "$@" --ready-fd {write}', "sh",
+                 *(self.limits() if self.libvirt else []), CLIENT, "agent",
                  *self.state_dir(), *([] if self.libvirt else ["--no-libvirt"])]
         self.agent = subprocess.Popen(
             self.host.words(*words), stdin=subprocess.DEVNULL, pass_fds=[write],
