@@ -29,7 +29,8 @@ class Wire(bed.Machine):
         bed.until(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net") != own, "a namespace")
         self.ip("link", "set", "lo", "up")
         self.ip("link", "add", "br0", "type", "bridge")
-        self.ip("link", "set", "br0", "up")
+        # Else it, too, would answer for the broker's address, with a MAC that goes with a port.
+        self.ip("link", "set", "br0", "arp", "off", "up")
         self.plug("broker", self.holder.pid)
 
     def down(self):
