@@ -74,12 +74,11 @@ class World(bed.Broker):
         self.a, self.b = self.hosts
 
     def open(self):
-        image = guest_image.files(self.folder, bed.BUILD)
+        kernel = guest_image.file(self.folder, bed.BUILD)
         self.wire.up()
         for one in self.hosts:
-            for file, name in zip(image, ("kernel", "initramfs")):
-                (one.host.disk / BOOT).mkdir(exist_ok=True)
-                shutil.copy(file, one.host.disk / BOOT / name)
+            (one.host.disk / BOOT).mkdir(exist_ok=True)
+            shutil.copy(kernel, one.host.disk / BOOT)
             self.boot(one)
         self.start_broker(first=True)
         self.people_choose()
@@ -187,7 +186,9 @@ class Ticking:
         before = self.lines(one)
         one.host.virsh("start", self.name)
         bed.until(lambda: self.lines(one) > before, f"{self.name} ticks on {one.name}")
-        return self.last(one)
+        now = self.last(one)
+        assert "error" not in now.nv + now.pcr, now
+        return now
 
     # ---- what it does, and where ----
 
@@ -377,8 +378,7 @@ def domain_xml(name, domain, tpm):
     return f"""<domain type='qemu'><name>{name}</name><uuid>{domain}</uuid>
 <memory unit='MiB'>96</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='q35'>hvm</type>
-<kernel>/{BOOT}/kernel</kernel><initrd>/{BOOT}/initramfs</initrd>
-<cmdline>console=ttyS0 quiet panic=-1 nokaslr mitigations=off mark={domain}</cmdline></os>
+<kernel>/{BOOT}/kernel</kernel><cmdline>{guest_image.WORDS} mark={domain}</cmdline></os>
 <features><acpi/></features><on_crash>destroy</on_crash>
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
 <serial type='file'><source path='/var/log/libvirt/qemu/{name}-serial.log' append='on'/></serial>
