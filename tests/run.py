@@ -26,6 +26,8 @@ BUILDS_OF = {"unit": ["build-asan", "build"], "fuzz": ["build-asan"], "interop":
              "api": ["build-asan"], "e2e": ["build"], "migrate": ["build"], "demo": ["build"],
              "tsan": ["build-tsan"]}
 SECONDS_OF = {"api": 900, "e2e": 900, "migrate": 1500, "interop": 300, "demo": 180}
+# Suites of which parts run side by side, by a pytest each; the last has the files not named here.
+PARTS_OF = {"migrate": [["test_cold.py", "test_many.py", "test_policies.py"]]}
 # Only what is shared between threads; GnuTLS is not instrumented, so no whole broker.
 TSAN_PROGRAMS = re.compile(r"^(secret|store|writer|queue|dispatch|park|audit)$")
 
@@ -62,53 +64,81 @@ def environment(build):
     return env
 
 
-def wait(process, seconds, look):
-    """Waits for its end and looks at its output every second: its status, or what was wrong."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            return process.wait(1)
-        except subprocess.TimeoutExpired:
-            look()
-    return f"no end after {seconds} s"
-
-
-def end_session(process):
-    """Ends it as Ctrl-C would, so that it can clean up; then whatever is left of it."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
-
-
-def run(command, build, seconds, progress=None):
-    """Runs a command in a session of its own, ends what is left of it: (status, text, time).
+class Session:
+    """A command in a session of its own; its status is None until it has ended.
 
     progress, if there is one, gets every whole line about when it is printed.
     """
-    started = time.monotonic()
-    with tempfile.NamedTemporaryFile("w+", errors="replace") as out, open(out.name,
-                                                                          errors="replace") as seen:
+
+    def __init__(self, command, build, progress=None):
+        self.started, self.spent = time.monotonic(), 0.0
+        self.progress, self.process, self.status = progress, None, None
+        self.part = ""  # of a line whose end is still to come
+        self.out = tempfile.NamedTemporaryFile("w+", errors="replace")
+        self.seen = open(self.out.name, errors="replace")
         try:
-            process = subprocess.Popen(command, cwd=TOP, env=environment(build), stdout=out,
-                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                       start_new_session=True)
+            self.process = subprocess.Popen(command, cwd=TOP, env=environment(build),
+                                            stdout=self.out, stderr=subprocess.STDOUT,
+                                            stdin=subprocess.DEVNULL, start_new_session=True)
         except OSError as why:
-            return str(why), "", 0
-        try:
-            status = wait(process, seconds,
-                          lambda: progress and [progress(line) for line in seen.readlines()])
-        finally:
-            end_session(process)
-        out.seek(0)
-        return status, out.read(), time.monotonic() - started
+            self.status = str(why)
+
+    def wait(self, seconds):
+        """For its end, and then looks at what it has printed."""
+        if self.status is None:
+            try:
+                self.status = self.process.wait(seconds)
+                self.spent = time.monotonic() - self.started
+            except subprocess.TimeoutExpired:
+                pass
+        *lines, self.part = (self.part + self.seen.read()).split("\n")
+        for line in lines if self.progress else ():
+            self.progress(line)
+
+    def interrupt(self):
+        """As Ctrl-C would, so that it can clean up."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+
+    def end(self):
+        """What is left of it, once it has had the time to clean up: (status, text, time)."""
+        if self.process:
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                pass
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+        self.out.seek(0)
+        with self.seen, self.out:
+            return self.status, self.out.read(), self.spent
+
+
+def run_beside(commands, build, seconds, progress=None):
+    """Runs them side by side and ends what is left of each: (status, text, time) for each."""
+    deadline, sessions = time.monotonic() + seconds, []
+    try:
+        for command in commands:
+            sessions.append(Session(command, build, progress))
+        while running := [one for one in sessions if one.status is None]:
+            if time.monotonic() > deadline:
+                for one in running:
+                    one.status, one.spent = f"no end after {seconds} s", seconds
+                break
+            for one in running:
+                one.wait(1 / len(running))
+    finally:
+        for one in sessions:
+            one.interrupt()
+        ended = [one.end() for one in sessions]
+    return ended
+
+
+def run(command, build, seconds):
+    return run_beside([command], build, seconds)[0]
 
 
 def count_tap(status, text):
@@ -196,6 +226,14 @@ def count_junit(path, status, text):
     return counts
 
 
+def parts_of(suite):
+    """What each pytest of a suite is to run: every file of its folder is in one part."""
+    named = PARTS_OF.get(suite, [])
+    there = sorted(file.name for file in (TOP / "tests" / suite).glob("test_*.py"))
+    rest = [name for name in there if not any(name in part for part in named)]
+    return [[f"tests/{suite}/{name}" for name in part] for part in (*named, rest) if part]
+
+
 def run_pytest(suite, build):
     started, files = time.monotonic(), set()
 
@@ -207,13 +245,14 @@ def run_pytest(suite, build):
                   flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
-        xml = Path(folder) / "junit.xml"
-        status, text, _ = run(
-            ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider",
-             f"--junitxml={xml}", f"--rootdir={TOP}", f"--basetemp={folder}/t", f"tests/{suite}"],
-            build, SECONDS_OF[suite], progress)
-        for name, (count, spent) in count_junit(xml, status, text).items():
-            yield name, count, spent
+        parts = parts_of(suite)
+        commands = [["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider",
+                     f"--junitxml={folder}/{n}.xml", f"--rootdir={TOP}", f"--basetemp={folder}/{n}",
+                     *part] for n, part in enumerate(parts)]
+        ended = run_beside(commands, build, SECONDS_OF[suite], progress)
+        for n, (status, text, _) in enumerate(ended):
+            for name, (count, spent) in count_junit(f"{folder}/{n}.xml", status, text).items():
+                yield name, count, spent
 
 
 def run_demo(build):
