@@ -9,17 +9,23 @@ import world as bed
 
 
 @pytest.fixture(params=["host", "deployment", "user"])
-def off(world, request):
-    """A guest that has run on h1, and is off."""
+def on(world, request):
+    """A guest that runs on h1, and never ran elsewhere."""
     guest = world.guest(request.param)
     try:
         guest.nv = guest.start().nv
-        world.a.host.virsh("destroy", guest.name)
-        world.a.no_reports_wait()
         yield guest
     finally:
         world.repair()
         guest.end()
+
+
+@pytest.fixture
+def off(world, on):
+    """A guest that has run on h1, and is off."""
+    world.a.host.virsh("destroy", on.name)
+    world.a.no_reports_wait()
+    return on
 
 
 def cold(guest, source, target, *options, check=True):
@@ -126,42 +132,37 @@ def test_the_destination_is_lost_before_it_has_the_state(world, off):
     assert off.ticking() == {"h1"} and off.keys(world.b) == ([], [], [])
 
 
-def test_a_running_guest_does_not_move_cold(world, off):
-    if off.policy != "deployment":
-        off.permit()
-    off.start(world.a)
-    before = off.last(world.a)
-    assert cold(off, world.a, world.b, check=False).returncode != 0
-    off.arrived(world.a, before)
-    assert off.placed() == ("h1", 1) and not off.tpm_state(world.b).exists()
-
-
-def test_evacuation(world, off):
+def test_evacuation(world, on):
     """The host is off and fenced; somebody has its disk, and brings the state along."""
-    if off.policy != "deployment":
-        off.permit()
-    off.start(world.a)
     world.a.no_reports_wait()
     world.shut_down(world.a)
     try:
-        said = world.ctl("operator", "instance", "place", off.id, "h2", check=False)
+        said = world.ctl("operator", "instance", "place", on.id, "h2", check=False)
         assert said.returncode != 0
         world.ctl("host-admin", "host", "fence", "h1")
-        world.ctl("operator", "instance", "place", off.id, "h2", "--host-is-off")
-        state = off.tpm_state(world.b).parent
+        world.ctl("operator", "instance", "place", on.id, "h2", "--host-is-off")
+        state = on.tpm_state(world.b).parent
         state.parent.mkdir(mode=0o711, parents=True)
-        shutil.copytree(off.tpm_state(world.a).parent, state)
+        shutil.copytree(on.tpm_state(world.a).parent, state)
         for path in (state, *state.iterdir()):
             shutil.chown(path, "tss", "tss")
-        off.define(world.b)
+        on.define(world.b)
         bed.until(lambda: world.b.status()["libvirt"] == "up", "h2 serves libvirt")
-        if off.policy != "deployment":
-            assert "permit" in world.b.host.virsh("start", off.name, check=False).stderr
-            off.permit()
-        assert off.start(world.b).nv == off.nv
+        if on.policy != "deployment":
+            assert "permit" in world.b.host.virsh("start", on.name, check=False).stderr
+            on.permit()
+        assert on.start(world.b).nv == on.nv
     finally:
         world.boot(world.a)
         world.ctl("host-admin", "host", "unfence", "h1")
         world.a.start_agent()
-    bed.until(lambda: not off.keys(world.a).copies, "the old host erases its copy")
-    assert off.ticking() == {"h2"}
+    bed.until(lambda: not on.keys(world.a).copies, "the old host erases its copy")
+    assert on.ticking() == {"h2"}
+
+
+def test_a_running_guest_does_not_move_cold(guest):
+    source, target = guest.where()
+    before, placed = guest.last(source), guest.placed()
+    assert cold(guest, source, target, check=False).returncode != 0
+    guest.arrived(source, before)
+    assert guest.placed() == placed and not guest.tpm_state(target).exists()
