@@ -48,8 +48,18 @@ def count_junit(text, status):
         return total
 
 
+def parts_are_whole(suite):
+    """Each file of tests is in exactly one part."""
+    files = sorted(f"tests/{suite}/{p.name}" for p in (run.TOP / "tests" / suite).glob("test_*.py"))
+    return sorted(name for part in run.parts_of(suite) for name in part) == files
+
+
 def main():
     bad = 0
+    for suite in run.PARTS_OF:
+        if not parts_are_whole(suite):
+            print(f"{suite}: a file of tests is in no part, in two, or is not there")
+            bad = 1
     rows = [(run.count_tap, row) for row in TAP]
     rows += [(lambda status, text: count_junit(text, status), row) for row in JUNIT]
     for count, (text, status, root, want) in rows:
