@@ -67,7 +67,7 @@ def environment(build):
 class Session:
     """A command in a session of its own; its status is None until it has ended.
 
-    progress, if there is one, gets every whole line about when it is printed.
+    progress, if there is one, gets every line about when it is printed, and before that its part.
     """
 
     def __init__(self, command, build, progress=None):
@@ -92,7 +92,7 @@ class Session:
             except subprocess.TimeoutExpired:
                 pass
         *lines, self.part = (self.part + self.seen.read()).split("\n")
-        for line in lines if self.progress else ():
+        for line in (*lines, self.part) if self.progress else ():
             self.progress(line)
 
     def interrupt(self):
