@@ -100,11 +100,11 @@ class Session:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
 
-    def end(self):
-        """What is left of it, once it has had the time to clean up: (status, text, time)."""
+    def end(self, until):
+        """It has until then to clean up; ends what is left of it: (status, text, time)."""
         if self.process:
             try:
-                self.process.wait(30)
+                self.process.wait(max(until - time.monotonic(), 0))
             except subprocess.TimeoutExpired:
                 pass
             try:
@@ -133,7 +133,8 @@ def run_beside(commands, build, seconds, progress=None):
     finally:
         for one in sessions:
             one.interrupt()
-        ended = [one.end() for one in sessions]
+        until = time.monotonic() + 30
+        ended = [one.end(until) for one in sessions]
     return ended
 
 
@@ -291,7 +292,9 @@ def main():
     parser.add_argument("--builds", type=Path, default=TOP, help="where the build folders are")
     parser.add_argument("suites", nargs="+", choices=sorted(BUILDS_OF), metavar="SUITE")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where whoever started this ignores the second: what is started here would, too.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     total = Count()
     for suite in args.suites:
         ran = 0
