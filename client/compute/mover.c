@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/mover.h"
 
-#include "client/compute/course.h"
-#include "client/compute/handovers.h"
 #include "client/compute/ids.h"
+#include "client/compute/mover_leg.h"
 #include "client/compute/step.h"
 
 #include <poll.h>
@@ -19,30 +18,12 @@ enum {
 	TELL_S = 60
 };
 
-/* What holds for all of them. */
-struct rounds {
-	struct agent *agent; /* borrowed */
-	bool silent,
-		was_silent; /* the broker did not answer in this round, in the last */
-	enum err_kind told; /* the last trouble in the log, and when */
-	int64_t told_us;
-};
-
-/* One hand-over being taken on. */
-struct leg {
-	struct agent *agent;   /* borrowed */
-	struct rounds *rounds; /* borrowed */
-	struct move move;
-	struct sight sight;
-	struct handover broker; /* as last seen; state "" when it was not seen */
-};
-
 static const char *dir_of(const struct leg *l)
 {
 	return agent_state_dir(l->agent);
 }
 
-static bool is_source(const struct leg *l)
+bool leg_is_source(const struct leg *l)
 {
 	return move_is(&l->move, MOVE_SOURCE, NULL);
 }
@@ -59,8 +40,7 @@ static bool has_ended(const struct leg *l)
 
 /* ---- seeing ---- */
 
-/* A cold move has no guest to look at. */
-static bool is_cold(const struct leg *l)
+bool leg_is_cold(const struct leg *l)
 {
 	return strcmp(l->move.mode, "cold") == 0;
 }
@@ -68,7 +48,7 @@ static bool is_cold(const struct leg *l)
 static bool are_calls_over(const struct leg *l)
 {
 	struct agent *a = l->agent;
-	int64_t patience_s = is_cold(l) ? COLD_S : HOOK_S;
+	int64_t patience_s = leg_is_cold(l) ? COLD_S : HOOK_S;
 	int64_t since_us = a->started_us;
 	int64_t asked_us;
 
@@ -91,13 +71,13 @@ static bool look_at_state(struct leg *l, struct err *e)
 	return true;
 }
 
-static bool look(struct leg *l, struct err *e)
+bool leg_look(struct leg *l, struct err *e)
 {
 	struct agent *a = l->agent;
 	const struct uuid *id = &l->move.instance;
 
 	l->sight.calls_over = are_calls_over(l);
-	if (is_cold(l))
+	if (leg_is_cold(l))
 		return look_at_state(l, e);
 	/* After a restart of this agent: what comes between this look and the next is told. */
 	watch_resume(a->watch, id);
@@ -108,18 +88,12 @@ static bool look(struct leg *l, struct err *e)
 	return true;
 }
 
-static bool is_heard(const struct leg *l, struct err *e)
-{
-	return !l->rounds->silent ||
-	       err_set(e, ERR_DEADLINE, "the broker does not answer");
-}
-
-static bool ask_broker(struct leg *l, struct err *e)
+bool leg_ask_broker(struct leg *l, struct err *e)
 {
 	bool answered = false;
 
 	l->broker = (struct handover){ .state = "" };
-	if (!is_heard(l, e))
+	if (!leg_is_heard(l, e))
 		return false;
 	if (!broker_handover(l->agent->broker, &l->move.instance, l->move.number,
 			     &l->broker, &answered, e)) {
@@ -155,95 +129,6 @@ static bool save_if_unchanged(struct leg *l, const struct move *was, struct err 
 
 /* ---- acting ---- */
 
-static void log_word(const struct leg *l)
-{
-	char number[24];
-
-	if (!text_format(number, sizeof(number), "%lld", (long long)l->move.number))
-		number[0] = '\0';
-	log_event(l->agent->log, l->broker.alarm ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
-		  "said", "instance", l->move.instance.text, "handover", number, "word",
-		  l->move.phase, "state", l->broker.state, "alarm",
-		  l->broker.alarm ? "two claimants" : "", NULL);
-}
-
-/* Before it was claimed there is nothing to be erased: it is called off. */
-static bool call_off(struct leg *l, const char *word, struct err *e)
-{
-	struct say s = { l->move.instance, l->move.number, word };
-	bool answered;
-
-	return is_heard(l, e) &&
-	       broker_abort(l->agent->broker, &s, &l->broker, &answered, e);
-}
-
-/* A source of which nothing runs, and that does not know why, can only ask. That it said so lets
- * an operator decide, should the destination be lost. */
-static bool ask_abort(struct leg *l, struct err *e)
-{
-	return (l->sight.aborting && l->broker.source_said[0] != '\0') ||
-	       call_off(l, "absent", e);
-}
-
-/* It stands until somebody else has a word: nothing comes of saying it again. */
-static bool has_been_said(const struct leg *l)
-{
-	const char *said =
-		is_source(l) ? l->broker.source_said : l->broker.destination_said;
-
-	return handover_is(&l->broker, "aborting") && strcmp(said, l->move.phase) == 0;
-}
-
-/* The key that libvirtd holds is taken back before anything is called erased: an emulator that is
- * still to come has none. *ret_gone: nor has one come meanwhile. */
-static bool take_key_back(struct leg *l, bool *ret_gone, struct err *e)
-{
-	bool was = false;
-
-	*ret_gone = true;
-	if (is_cold(l) || !move_is(&l->move, MOVE_DESTINATION, MOVE_ERASED))
-		return true;
-	if (!libvirt_undefine(l->agent->libvirt, &l->move.secret, &l->move.instance, &was,
-			      e))
-		return false;
-	if (was && !look(l, e))
-		return false;
-	*ret_gone = l->sight.look.doing == LIBVIRT_NOT_HERE;
-	return true;
-}
-
-static bool say_word(struct leg *l, struct err *e)
-{
-	struct say word = { l->move.instance, l->move.number, l->move.phase };
-	char was[16];
-	bool answered;
-
-	memcpy(was, l->broker.state, sizeof(was));
-	if (!broker_say(l->agent->broker, &word, &l->broker, &answered, e)) {
-		if (!answered || e->kind != ERR_HANDOVER_STATE)
-			return false;
-		err_clear(e);
-		if (strcmp(was, "prepared") == 0 || strcmp(was, "offered") == 0)
-			return call_off(l, NULL, e);
-		return ask_broker(l, e);
-	}
-	if (strcmp(was, l->broker.state) != 0 || l->broker.alarm)
-		log_word(l);
-	step_reached("said");
-	return true;
-}
-
-static bool say(struct leg *l, struct err *e)
-{
-	bool gone;
-
-	if (has_been_said(l))
-		return true;
-	if (!is_heard(l, e) || !take_key_back(l, &gone, e))
-		return false;
-	return !gone || say_word(l, e);
-}
-
 /* A start here has ended the hand-over for this host, and what runs now is that start's. */
 static bool is_still_on_record(const struct leg *l, struct err *e)
 {
@@ -269,9 +154,9 @@ static bool act(struct leg *l, enum course what, struct err *e)
 	case COURSE_DONE:
 		return true;
 	case COURSE_SAY:
-		return say(l, e);
+		return leg_say(l, e);
 	case COURSE_ASK_ABORT:
-		return ask_abort(l, e);
+		return leg_ask_abort(l, e);
 	case COURSE_SUSPEND:
 		return act_on_guest(l, LIBVIRT_SUSPEND, e);
 	case COURSE_RESUME:
@@ -320,7 +205,8 @@ static bool say_that_it_runs(struct leg *l, struct err *e)
 	struct say word = { l->move.instance, l->move.number, MOVE_RUNNING };
 	bool answered;
 
-	if (is_source(l) || !has_committed(l) || is_cold(l) || !runs(&l->sight.look))
+	if (leg_is_source(l) || !has_committed(l) || leg_is_cold(l) ||
+	    !runs(&l->sight.look))
 		return true;
 	return broker_say(l->agent->broker, &word, &l->broker, &answered, e);
 }
@@ -365,7 +251,7 @@ static bool end(struct leg *l, struct err *e)
 	/* libvirt is still at it: what it leaves is seen afterwards. */
 	if (l->sight.look.job == LIBVIRT_OUTGOING)
 		return has_committed(l) || act_and_log(l, COURSE_ABORT_JOB, e);
-	if (!is_cold(l))
+	if (!leg_is_cold(l))
 		rest = course_end(&l->move, &l->sight.look, has_committed(l));
 	if (rest == COURSE_WAIT)
 		return true;
@@ -374,7 +260,7 @@ static bool end(struct leg *l, struct err *e)
 	if (rest == COURSE_DESTROY)
 		agent_move(l->agent); /* and then look again */
 	/* Resumed once: what pauses it again is not the hand-over. */
-	if (rest == COURSE_DESTROY || (rest == COURSE_RESUME && !is_source(l)))
+	if (rest == COURSE_DESTROY || (rest == COURSE_RESUME && !leg_is_source(l)))
 		return true;
 	step_reached("ending");
 	return say_that_it_runs(l, e) && close_it(l, e);
@@ -382,10 +268,10 @@ static bool end(struct leg *l, struct err *e)
 
 static enum course decide(struct leg *l)
 {
-	if (is_cold(l))
+	if (leg_is_cold(l))
 		return course_cold(&l->move, &l->sight);
-	return is_source(l) ? course_source(&l->move, &l->sight)
-			    : course_destination(&l->move, &l->sight);
+	return leg_is_source(l) ? course_source(&l->move, &l->sight)
+				: course_destination(&l->move, &l->sight);
 }
 
 static bool owes(const struct leg *l)
@@ -400,7 +286,7 @@ static bool hold_still(struct leg *l, struct err *e)
 
 	if (!l->rounds->was_silent || owes(l))
 		return true;
-	if (!look(&ahead, e))
+	if (!leg_look(&ahead, e))
 		return false;
 	if (decide(&ahead) != COURSE_SUSPEND)
 		return true;
@@ -421,9 +307,9 @@ static bool take_on(struct leg *l, struct err *e)
 		return false;
 	was = l->move;
 	/* Without the broker, or refused by it, the guest is still looked after. */
-	if (!ask_broker(l, &unseen))
+	if (!leg_ask_broker(l, &unseen))
 		note_trouble(l, &unseen);
-	if (!look(l, e))
+	if (!leg_look(l, e))
 		return false;
 	if (owes(l))
 		return l->broker.state[0] == '\0' || close_it(l, e);
@@ -436,7 +322,7 @@ static bool take_on(struct leg *l, struct err *e)
 		return false;
 	if (next == COURSE_SUSPEND || next == COURSE_DESTROY)
 		agent_move(l->agent); /* look again at once */
-	return !has_ended(l) || !look(l, e) || end(l, e);
+	return !has_ended(l) || !leg_look(l, e) || end(l, e);
 }
 
 /* ---- all legs ---- */
