@@ -72,20 +72,37 @@ bool own_copy_is_free(struct agent *a, const struct uuid *instance, struct err *
 		       (long long)m.marked);
 }
 
-/* Nobody gets a release while one is claimed. */
+static bool has_arrived(const struct move *m)
+{
+	return move_is(m, MOVE_DESTINATION, MOVE_RUNNING) ||
+	       move_is(m, MOVE_DESTINATION, MOVE_STORED) ||
+	       move_is(m, MOVE_DESTINATION, MOVE_COMMITTED);
+}
+
+/* Nobody gets a release while one is claimed. The epoch alone does not tell whether it was the
+ * arrival that brought the placement: Place after an abort gives the very same. */
 static bool is_over(const struct move *m, const struct own_copy_release *r)
 {
 	return move_is(m, MOVE_SOURCE, NULL) ||
-	       (move_is(m, MOVE_DESTINATION, NULL) && r->epoch > m->epoch);
+	       (move_is(m, MOVE_DESTINATION, NULL) &&
+		(r->epoch > m->epoch || !has_arrived(m)));
 }
 
-bool own_copy_unblock(const char *state_dir, const struct own_copy_release *r,
-		      struct err *e)
+static bool end_move(struct agent *a, struct move *m, struct err *e)
 {
+	if (!move_save(agent_state_dir(a), m, e))
+		return false;
+	watch_end(a->watch, &m->instance);
+	return move_drop_jwe(agent_state_dir(a), &m->instance, e);
+}
+
+bool own_copy_unblock(struct agent *a, const struct own_copy_release *r, struct err *e)
+{
+	const char *dir = agent_state_dir(a);
 	struct move m;
 	bool over;
 
-	if (!move_load(state_dir, &r->instance, &m, e))
+	if (!move_load(dir, &r->instance, &m, e))
 		return false;
 	over = is_over(&m, r);
 	if (!over && m.ended >= r->number && m.marked == 0)
@@ -95,6 +112,5 @@ bool own_copy_unblock(const char *state_dir, const struct own_copy_release *r,
 	m.marked = 0;
 	if (m.ended < r->number)
 		m.ended = r->number;
-	return move_save(state_dir, &m, e) &&
-	       (!over || move_drop_jwe(state_dir, &r->instance, e));
+	return over ? end_move(a, &m, e) : move_save(dir, &m, e);
 }

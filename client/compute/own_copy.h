@@ -29,13 +29,14 @@ MUST_CHECK bool own_copy_seal(struct agent *a, const struct own_copy_seal *s,
 MUST_CHECK bool own_copy_is_free(struct agent *a, const struct uuid *instance,
 				 struct err *e);
 /* The broker has released anew. What is on record of an earlier hand-over is over thereby, what
- * this host owed of a departure too; only an arrival that brought this very placement goes on. */
+ * this host owed of a departure too; only an arrival that is known to have come, and that brought
+ * this very placement, goes on. */
 struct own_copy_release {
 	struct uuid instance;
 	int64_t number; /* the newest hand-over */
 	int64_t epoch;  /* of the placement */
 };
-MUST_CHECK bool own_copy_unblock(const char *state_dir, const struct own_copy_release *r,
+MUST_CHECK bool own_copy_unblock(struct agent *a, const struct own_copy_release *r,
 				 struct err *e);
 
 #endif

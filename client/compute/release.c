@@ -360,7 +360,7 @@ static bool take_answer(struct attempt *t, struct secret **ret, struct err *e)
 	if (!opened && t->reply.use_copy)
 		erase_copy(t);
 	if (!opened || !take_facts(t, e) ||
-	    !own_copy_unblock(agent_state_dir(t->agent), &fresh, e))
+	    !own_copy_unblock(t->agent, &fresh, e))
 		return false;
 	keep_copy(t);
 	*ret = secret_move(&value);

@@ -3,6 +3,7 @@
 #include "client/compute/moves.h"
 #include "client/compute/own_copy.h"
 #include "client/compute/watch.h"
+#include "tests/unit/agent_bed.h"
 #include "tests/unit/check.h"
 #include "tests/unit/state_dir.h"
 
@@ -90,35 +91,55 @@ static bool is_left(const char *dir, const char *side, int64_t marked, int64_t e
 	return ok;
 }
 
-static bool releases(const char *dir, int64_t number, int64_t epoch)
+static bool releases(struct agent *a, int64_t number, int64_t epoch)
 {
 	const struct own_copy_release r = { id, number, epoch };
 	struct err e = { 0 };
 
-	return own_copy_unblock(dir, &r, &e);
+	return own_copy_unblock(a, &r, &e);
 }
 
-static void test_release(const char *dir)
+static bool is_watched(const struct agent *a)
 {
+	struct watch_seen s;
+
+	watch_get(a->watch, &id, &s);
+	return s.unbroken;
+}
+
+static void test_release(struct agent *a)
+{
+	const char *dir = agent_state_dir(a);
+
 	keep(dir, MOVE_SOURCE, MOVE_OWES, 0);
 	check("a guest that was placed back and starts here owes nothing of its "
 	      "departure",
-	      releases(dir, 7, 6) && is_left(dir, "", 0, 7));
+	      releases(a, 7, 6) && is_left(dir, "", 0, 7));
 	keep(dir, MOVE_SOURCE, MOVE_GONE, 0);
 	check("nor is anything done about one that was not settled yet",
-	      releases(dir, 7, 6) && is_left(dir, "", 0, 7));
+	      releases(a, 7, 6) && is_left(dir, "", 0, 7));
 	keep(dir, MOVE_SOURCE, MOVE_CONSENTED, 0);
 	check("a start before the key was taken has called it off",
-	      releases(dir, 7, 4) && is_left(dir, "", 0, 7));
+	      releases(a, 7, 4) && is_left(dir, "", 0, 7));
 	keep(dir, MOVE_SOURCE, MOVE_KEEP, 0);
 	check("a broker that has lost the number lifts the mark all the same",
-	      releases(dir, 2, 6) && is_left(dir, "", 0, 7));
+	      releases(a, 2, 6) && is_left(dir, "", 0, 7));
 	keep(dir, MOVE_DESTINATION, MOVE_COMMITTED, 0);
 	check("an arrival that brought this placement is still to be settled",
-	      releases(dir, 7, 5) && is_left(dir, MOVE_DESTINATION, 0, 7));
+	      releases(a, 7, 5) && is_left(dir, MOVE_DESTINATION, 0, 7));
+	/* Place after an abort brings the very epoch that the commit would have brought. */
+	keep(dir, MOVE_DESTINATION, MOVE_ERASED, 7);
+	check("an arrival that was called off is over once the guest was placed here by "
+	      "hand",
+	      releases(a, 7, 5) && is_left(dir, "", 0, 7));
+	keep(dir, MOVE_DESTINATION, MOVE_KEYED, 0);
+	watch_begin(a->watch, &id);
+	check("also one that this host knows no end of: nobody gets a release before",
+	      releases(a, 7, 5) && is_left(dir, "", 0, 7));
+	check("and is watched no longer", !is_watched(a));
 	keep(dir, MOVE_DESTINATION, MOVE_CANNOT_SAY, 7);
 	check("one of an earlier placement is over",
-	      releases(dir, 7, 6) && is_left(dir, "", 0, 7));
+	      releases(a, 7, 6) && is_left(dir, "", 0, 7));
 }
 
 static void test_damage(const char *dir)
@@ -230,13 +251,12 @@ static void test_status(void)
 int main(void)
 {
 	CLEANUP(state_dir_done) struct state_dir dir = state_dir_make();
-	struct path moves;
+	CLEANUP(agent_bed_done) struct agent_bed b = { 0 };
 	struct err e = { 0 };
 
-	check("a directory of its own", path_set(&moves, &e, "%s/moves", dir.path) &&
-						file_make_dir(moves.text, 0700, &e));
+	check("a directory of its own", agent_bed_make(dir.path, &b, &e));
 	test_records(dir.path);
-	test_release(dir.path);
+	test_release(&b.agent);
 	test_damage(dir.path);
 	test_watch();
 	test_full_watch();
