@@ -129,22 +129,34 @@ static bool save_if_unchanged(struct leg *l, const struct move *was, struct err 
 
 /* ---- acting ---- */
 
-/* A start here has ended the hand-over for this host, and what runs now is that start's. */
-static bool is_still_on_record(const struct leg *l, struct err *e)
+/* Not what a start here began since: that made an attempt of its own first. */
+static bool is_its_guest(const struct leg *l, struct err *e)
+{
+	bool found = false;
+	struct guest g;
+
+	if (leg_is_source(l))
+		return true;
+	return guest_load(dir_of(l), &l->move.instance, &g, &found, e) &&
+	       (uuid_equal(&g.attempt, &l->move.attempt) ||
+		err_set(e, ERR_CONFLICT, "the guest was started here meanwhile"));
+}
+
+bool leg_is_on_record(const struct leg *l, struct err *e)
 {
 	struct move now;
 
 	return move_load(dir_of(l), &l->move.instance, &now, e) &&
 	       (move_same(&now, &l->move) ||
-		err_set(e, ERR_CONFLICT, "the record changed meanwhile"));
+		err_set(e, ERR_CONFLICT, "the record changed meanwhile")) &&
+	       is_its_guest(l, e);
 }
 
 static bool act_on_guest(struct leg *l, enum libvirt_act what, struct err *e)
 {
 	/* In this order: a run that begins after the record was read has another number. */
-	return is_still_on_record(l, e) &&
-	       libvirt_act(l->agent->libvirt, &l->move.instance, l->sight.look.run, what,
-			   e);
+	return leg_is_on_record(l, e) && libvirt_act(l->agent->libvirt, &l->move.instance,
+						     l->sight.look.run, what, e);
 }
 
 static bool act(struct leg *l, enum course what, struct err *e)
@@ -247,11 +259,12 @@ static bool close_it(struct leg *l, struct err *e)
 static bool end(struct leg *l, struct err *e)
 {
 	enum course rest = COURSE_DONE;
+	struct err not_its = { 0 };
 
 	/* libvirt is still at it: what it leaves is seen afterwards. */
 	if (l->sight.look.job == LIBVIRT_OUTGOING)
 		return has_committed(l) || act_and_log(l, COURSE_ABORT_JOB, e);
-	if (!leg_is_cold(l))
+	if (!leg_is_cold(l) && is_its_guest(l, &not_its))
 		rest = course_end(&l->move, &l->sight.look, has_committed(l));
 	if (rest == COURSE_WAIT)
 		return true;

@@ -127,11 +127,17 @@ static bool source_lets_go(struct closing *c, struct err *e)
 
 /* ---- the destination ---- */
 
+/* Since a start here made an attempt of its own, secret and guest are that start's. */
+static bool is_its_guest(const struct closing *c)
+{
+	return !c->has_guest || uuid_equal(&c->guest.attempt, &c->move.attempt);
+}
+
 static bool undefine(struct closing *c, struct err *e)
 {
 	bool was = false;
 
-	return c->agent->libvirt == NULL ||
+	return c->agent->libvirt == NULL || !is_its_guest(c) ||
 	       libvirt_undefine(c->agent->libvirt, &c->move.secret, &c->move.instance,
 				&was, e);
 }
@@ -170,7 +176,8 @@ static bool destination_loses(struct closing *c, struct err *e)
 {
 	if (!undefine(c, e) || !wipe_arrived(c, e))
 		return false;
-	if (c->has_guest && !guest_remove(dir_of(c), &c->move.instance, e))
+	if (c->has_guest && is_its_guest(c) &&
+	    !guest_remove(dir_of(c), &c->move.instance, e))
 		return false;
 	return forget(c, e);
 }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { TURN_MS = 500 };
+
 bool leg_is_heard(const struct leg *l, struct err *e)
 {
 	return !l->rounds->silent ||
@@ -47,6 +49,21 @@ static bool has_been_said(const struct leg *l)
 	return handover_is(&l->broker, "aborting") && strcmp(said, l->move.phase) == 0;
 }
 
+/* In turn: a start that was released since has put its own key there. */
+static bool undefine(struct leg *l, bool *ret_was, struct err *e)
+{
+	struct agent *a = l->agent;
+	const struct uuid *id = &l->move.instance;
+	bool ok;
+
+	if (!turns_take(a->turns, id, TURN_MS, e))
+		return false;
+	ok = leg_is_on_record(l, e) &&
+	     libvirt_undefine(a->libvirt, &l->move.secret, id, ret_was, e);
+	turns_give(a->turns, id);
+	return ok;
+}
+
 /* The key that libvirtd holds is taken back before anything is called erased: an emulator that is
  * still to come has none. *ret_gone: nor has one come meanwhile. */
 static bool take_key_back(struct leg *l, bool *ret_gone, struct err *e)
@@ -56,8 +73,7 @@ static bool take_key_back(struct leg *l, bool *ret_gone, struct err *e)
 	*ret_gone = true;
 	if (leg_is_cold(l) || !move_is(&l->move, MOVE_DESTINATION, MOVE_ERASED))
 		return true;
-	if (!libvirt_undefine(l->agent->libvirt, &l->move.secret, &l->move.instance, &was,
-			      e))
+	if (!undefine(l, &was, e))
 		return false;
 	if (was && !leg_look(l, e))
 		return false;

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is left of a hand-over on this host's disk, while the broker does not answer. */
+#include "client/compute/mover.h"
+
+#include "client/compute/handovers.h"
+#include "client/compute/moves.h"
+#include "tests/unit/agent_bed.h"
+#include "tests/unit/check.h"
+#include "tests/unit/state_dir.h"
+
+#include <string.h>
+
+static const struct uuid id = { "11111111-1111-4111-8111-111111111111" };
+static const struct uuid arrival = { "22222222-2222-4222-8222-222222222222" };
+static const struct uuid start = { "33333333-3333-4333-8333-333333333333" };
+
+/* An arrival that came to nothing, and what is on record of the guest. */
+static bool keep(struct agent *a, struct move *m, const struct uuid *attempt)
+{
+	struct guest g = { .instance = id, .attempt = *attempt };
+	struct err e = { 0 };
+
+	*m = (struct move){ .instance = id,
+			    .number = 7,
+			    .ended = 7,
+			    .epoch = 5,
+			    .attempt = arrival,
+			    .side = MOVE_DESTINATION,
+			    .phase = MOVE_ERASED,
+			    .mode = "plain",
+			    .state = "absent" };
+	return move_save(agent_state_dir(a), m, &e) &&
+	       guest_save(agent_state_dir(a), &g, &e);
+}
+
+static bool closes(struct agent *a, const struct move *m)
+{
+	const struct handover aborted = { .state = "aborted" };
+	struct err e = { 0 };
+
+	return mover_close(a, m, &aborted, &e);
+}
+
+static bool is_on_record(const struct agent *a)
+{
+	struct err e = { 0 };
+	struct move m;
+
+	return !move_load(agent_state_dir(a), &id, &m, &e) || m.side[0] != '\0';
+}
+
+static bool has_guest(const struct agent *a)
+{
+	struct err e = { 0 };
+	bool found = false;
+	struct guest g;
+
+	return guest_load(agent_state_dir(a), &id, &g, &found, &e) && found;
+}
+
+static void test_guest(struct agent *a)
+{
+	struct move m;
+
+	check("an arrival that was called off takes its record of the guest along",
+	      keep(a, &m, &arrival) && closes(a, &m) && !is_on_record(a) &&
+		      !has_guest(a));
+	check("but not that of a start which came after it",
+	      keep(a, &m, &start) && closes(a, &m) && !is_on_record(a) && has_guest(a));
+}
+
+int main(void)
+{
+	CLEANUP(state_dir_done) struct state_dir dir = state_dir_make();
+	CLEANUP(agent_bed_done) struct agent_bed b = { 0 };
+	struct err e = { 0 };
+
+	check("there is an agent", agent_bed_make(dir.path, &b, &e));
+	test_guest(&b.agent);
+	return done();
+}
