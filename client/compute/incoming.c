@@ -278,8 +278,10 @@ static bool record(struct arrival *t, struct err *e)
 	if (!suppose_facts(t, e))
 		return false;
 	/* The hand-over first: a record of a guest alone would be taken for a start. */
-	return move_save(agent_state_dir(a), &t->move, e) &&
-	       guest_save(agent_state_dir(a), g, e);
+	if (move_save(agent_state_dir(a), &t->move, e))
+		return guest_save(agent_state_dir(a), g, e);
+	watch_end(a->watch, &g->instance);
+	return false;
 }
 
 /* ---- the key ---- */

@@ -322,10 +322,10 @@ static bool take_on(struct leg *l, struct err *e)
 	/* Without the broker, or refused by it, the guest is still looked after. */
 	if (!leg_ask_broker(l, &unseen))
 		note_trouble(l, &unseen);
-	if (!leg_look(l, e))
-		return false;
 	if (owes(l))
 		return l->broker.state[0] == '\0' || close_it(l, e);
+	if (!leg_look(l, e))
+		return false;
 	if (has_ended(l))
 		return end(l, e);
 	next = decide(l);
@@ -336,6 +336,22 @@ static bool take_on(struct leg *l, struct err *e)
 	if (next == COURSE_SUSPEND || next == COURSE_DESTROY)
 		agent_move(l->agent); /* look again at once */
 	return !has_ended(l) || !leg_look(l, e) || end(l, e);
+}
+
+/* What a start has ended while it was looked at is watched no longer. */
+static void end_watch(struct leg *l)
+{
+	struct agent *a = l->agent;
+	const struct uuid *id = &l->move.instance;
+	struct err e = { 0 };
+	struct move now;
+
+	if (!move_load(dir_of(l), id, &now, &e) || now.side[0] != '\0' ||
+	    !turns_take(a->turns, id, TURN_MS, &e))
+		return;
+	if (move_load(dir_of(l), id, &now, &e) && now.side[0] == '\0')
+		watch_end(a->watch, id);
+	turns_give(a->turns, id);
 }
 
 /* ---- all legs ---- */
@@ -366,6 +382,7 @@ static bool take_all_on(struct rounds *r)
 			continue;
 		if (!take_on(&l, &e))
 			note_trouble(&l, &e);
+		end_watch(&l);
 		busy |= !owes(&l);
 	}
 	return busy;

@@ -8,7 +8,10 @@
 #include "tests/unit/check.h"
 #include "tests/unit/state_dir.h"
 
-#include <string.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
 static const struct uuid id = { "11111111-1111-4111-8111-111111111111" };
 static const struct uuid arrival = { "22222222-2222-4222-8222-222222222222" };
@@ -69,6 +72,61 @@ static void test_guest(struct agent *a)
 	      keep(a, &m, &start) && closes(a, &m) && !is_on_record(a) && has_guest(a));
 }
 
+/* ---- what is watched ---- */
+
+static bool is_watched(const struct agent *a)
+{
+	struct watch_seen s;
+
+	watch_event(a->watch, &id, LIBVIRT_SUSPENDED);
+	watch_get(a->watch, &id, &s);
+	return s.suspended;
+}
+
+static void pause_a_moment(void)
+{
+	nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
+}
+
+/* The mover's bell is heard once all was looked at. */
+static bool goes_round(struct agent *a)
+{
+	uint64_t rung = 0;
+	pthread_t mover;
+
+	a->moved = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pthread_create(&mover, NULL, mover_run, a) != 0)
+		return false;
+	for (int i = 0; i < 5000 && read(a->moved, &rung, sizeof(rung)) > 0; i++) {
+		agent_move(a);
+		pause_a_moment();
+	}
+	a->stopping = true;
+	agent_move(a);
+	pthread_join(mover, NULL);
+	close(a->moved);
+	a->moved = -1;
+	a->stopping = false;
+	return true;
+}
+
+static void test_watch(struct agent *a)
+{
+	struct move m = { .instance = id,
+			  .number = 7,
+			  .side = MOVE_SOURCE,
+			  .phase = MOVE_OWES,
+			  .mode = "plain",
+			  .state = "absent" };
+	struct err e = { 0 };
+
+	check("a debt is looked at",
+	      move_save(agent_state_dir(a), &m, &e) && goes_round(a));
+	check("and nothing is watched for it", !is_watched(a));
+	check("an arrival is watched as of then",
+	      keep(a, &m, &arrival) && goes_round(a) && is_watched(a));
+}
+
 int main(void)
 {
 	CLEANUP(state_dir_done) struct state_dir dir = state_dir_make();
@@ -77,5 +135,6 @@ int main(void)
 
 	check("there is an agent", agent_bed_make(dir.path, &b, &e));
 	test_guest(&b.agent);
+	test_watch(&b.agent);
 	return done();
 }
