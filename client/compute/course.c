@@ -84,15 +84,29 @@ enum course course_source(struct move *m, const struct sight *s)
 
 /* ---- the destination ---- */
 
+bool course_is_incoming(const struct libvirt_look *look)
+{
+	return look->job == LIBVIRT_INCOMING &&
+	       (look->doing == LIBVIRT_SETS_OUT || look->doing == LIBVIRT_HALTED);
+}
+
 static bool has_run(const struct move *m, const struct sight *s)
 {
 	return is_mode(m, "plain") && s->seen.resumed_migrated;
 }
 
-/* Arrived whole, and paused until the hand-over is committed: it may be all that there is. */
-static bool waits_paused(const struct move *m, const struct sight *s)
+/* Arrived whole, and paused: in a strict move until the hand-over is committed, in any other as it
+ * was paused when it left. It may be all that there is. */
+static bool waits_paused(const struct sight *s)
 {
-	return is_mode(m, "strict") && s->look.doing == LIBVIRT_PAUSED &&
+	return s->look.doing == LIBVIRT_PAUSED && s->look.job == LIBVIRT_NO_JOB;
+}
+
+/* Nobody saw RESUMED, but no other run of a guest than the one that came is like this. */
+static bool runs_unseen(const struct sight *s)
+{
+	return (s->look.doing == LIBVIRT_ARRIVED ||
+		s->look.doing == LIBVIRT_RUNS_AGAIN) &&
 	       s->look.job == LIBVIRT_NO_JOB;
 }
 
@@ -104,22 +118,27 @@ static enum course say_running(struct move *m)
 
 static enum course say_erased_or_unsure(struct move *m, const struct sight *s)
 {
-	/* In a strict move an arrival is told as a suspension: then it was here as a whole, and
+	/* An arrival that stays paused is told as a suspension: then it was here as a whole, and
 	 * the source may be about to say that it is gone. */
-	bool arrived =
-		s->seen.resumed_migrated || (is_mode(m, "strict") && s->seen.suspended);
-	bool erased = !arrived && (m->incoming || s->seen.unbroken);
+	bool arrived = s->seen.resumed_migrated || s->seen.suspended;
+	bool erased = !arrived && s->seen.unbroken;
 
 	return say_dead(m, erased ? MOVE_ERASED : MOVE_CANNOT_SAY);
 }
 
+/* It is here, and called off. Looked at before each try to destroy it: much may have come between,
+ * the end of the migration as well. */
 static enum course call_off(struct move *m, const struct sight *s)
 {
-	if (waits_paused(m, s))
+	if (is_mode(m, "strict") && is_running(&s->look))
+		return suspend(m);
+	if (has_run(m, s) || runs_unseen(s))
+		return say_running(m);
+	if (waits_paused(s))
 		return say_dead(m, MOVE_CANNOT_SAY);
-	m->incoming =
-		s->look.job == LIBVIRT_INCOMING &&
-		(s->look.doing == LIBVIRT_SETS_OUT || s->look.doing == LIBVIRT_HALTED);
+	/* libvirt is just finishing, and would not tell what it let run if that died now. */
+	if (s->look.job == LIBVIRT_INCOMING && !course_is_incoming(&s->look))
+		return COURSE_WAIT;
 	(void)say_dead(m, MOVE_DEAD);
 	return COURSE_DESTROY;
 }
@@ -134,9 +153,7 @@ static enum course destination_keyed(struct move *m, const struct sight *s)
 		return say_running(m);
 	if (!here && (s->seen.stopped || s->calls_over))
 		return has_run(m, s) ? say_running(m) : say_erased_or_unsure(m, s);
-	if (s->aborting && here)
-		return has_run(m, s) ? say_running(m) : call_off(m, s);
-	return COURSE_WAIT;
+	return s->aborting && here ? call_off(m, s) : COURSE_WAIT;
 }
 
 enum course course_destination(struct move *m, const struct sight *s)
@@ -145,11 +162,10 @@ enum course course_destination(struct move *m, const struct sight *s)
 
 	if (move_is(m, MOVE_DESTINATION, MOVE_KEYED))
 		return destination_keyed(m, s);
-	/* An emulator that libvirt had still to start. */
-	if (here && move_is(m, MOVE_DESTINATION, MOVE_ERASED))
-		enter(m, MOVE_DEAD);
-	if (here && move_is(m, MOVE_DESTINATION, MOVE_DEAD))
-		return COURSE_DESTROY;
+	/* Erased: an emulator that libvirt had still to start. */
+	if (here && (move_is(m, MOVE_DESTINATION, MOVE_DEAD) ||
+		     move_is(m, MOVE_DESTINATION, MOVE_ERASED)))
+		return call_off(m, s);
 	/* Whoever resumes it by hand might run it twice. */
 	if (is_mode(m, "strict") && is_running(&s->look))
 		return suspend(m);

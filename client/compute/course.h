@@ -8,8 +8,10 @@
  *          was suspended, or libvirt resumed, is suspended (again) before it is kept. Absence
  *          alone says nothing: it asks for the abort, no more.
  * Destination: running only after RESUMED/migrated and a second look; erased only where nothing
- *          of it can have run: watched without a break from the key on, or found still
- *          incoming. Else cannot_say, and its state stays.
+ *          of it can have run: watched without a break from the key on, or since it was found
+ *          still incoming (see watch_mend). Else cannot_say, and its state stays. Called off, it
+ *          is looked at before each destroy: what runs is claimed, also where nobody saw it
+ *          begin; what has arrived whole and paused is kept.
  * Rule:    whoever gives a word up as dead has it on record first: m->ended.
  * Threads: pure.
  */
@@ -39,6 +41,8 @@ enum course {
 	COURSE_ABORT_JOB
 };
 
+/* Nothing of it runs yet. */
+bool course_is_incoming(const struct libvirt_look *look);
 enum course course_source(struct move *m, const struct sight *s);
 enum course course_destination(struct move *m, const struct sight *s);
 /* Either side of a cold move, in which there is no guest to look at. */

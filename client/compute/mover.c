@@ -75,15 +75,18 @@ bool leg_look(struct leg *l, struct err *e)
 {
 	struct agent *a = l->agent;
 	const struct uuid *id = &l->move.instance;
+	uint64_t breaks;
 
 	l->sight.calls_over = are_calls_over(l);
 	if (leg_is_cold(l))
 		return look_at_state(l, e);
 	/* After a restart of this agent: what comes between this look and the next is told. */
-	watch_resume(a->watch, id);
+	breaks = watch_resume(a->watch, id);
 	if (!libvirt_look(a->libvirt, id, &l->sight.look, e) ||
 	    !libvirt_settle(a->libvirt, e))
 		return false;
+	if (!leg_is_source(l) && course_is_incoming(&l->sight.look))
+		watch_mend(a->watch, id, breaks);
 	watch_get(a->watch, id, &l->sight.seen);
 	return true;
 }

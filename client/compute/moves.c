@@ -28,7 +28,6 @@ static const struct json_field fields[] = {
 	{ "peer_hash", FIELD_TEXT, AT(peer_hash), 0, PKI_HASH_HEX - 1, true },
 	{ "was_paused", FIELD_BOOLEAN, AT(was_paused), 0, 0, true },
 	{ "held", FIELD_BOOLEAN, AT(held), 0, 0, true },
-	{ "incoming", FIELD_BOOLEAN, AT(incoming), 0, 0, true },
 	{ "state", FIELD_TEXT, AT(state), 0, TPM_STATE_ID_TEXT - 1, true },
 };
 
@@ -45,8 +44,7 @@ bool move_same(const struct move *a, const struct move *b)
 	return uuid_equal(&a->instance, &b->instance) && a->number == b->number &&
 	       a->ended == b->ended && a->marked == b->marked &&
 	       uuid_equal(&a->attempt, &b->attempt) && a->held == b->held &&
-	       a->incoming == b->incoming && strcmp(a->side, b->side) == 0 &&
-	       strcmp(a->phase, b->phase) == 0;
+	       strcmp(a->side, b->side) == 0 && strcmp(a->phase, b->phase) == 0;
 }
 
 bool move_has_ended(const struct move *m, int64_t number)
@@ -118,7 +116,6 @@ static void write_record(const struct move *m, struct buf *ret)
 	json_put_text(&w, "peer_hash", m->peer_hash);
 	json_put_boolean(&w, "was_paused", m->was_paused);
 	json_put_boolean(&w, "held", m->held);
-	json_put_boolean(&w, "incoming", m->incoming);
 	json_put_text(&w, "state", m->state);
 	json_close(&w);
 }

@@ -53,7 +53,6 @@ struct move {
 	char peer_hash[PKI_HASH_HEX]; /* and its fingerprint */
 	bool was_paused;              /* source: before the migration */
 	bool held;                    /* this agent has suspended the guest */
-	bool incoming; /* destination: found before anything of it had run */
 	/* The TPM state's file: at the destination before it came, at the source once it left. */
 	char state[TPM_STATE_ID_TEXT];
 };

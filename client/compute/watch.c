@@ -11,8 +11,9 @@ struct watched {
 };
 
 struct watch {
-	pthread_mutex_t lock; /* guards all */
+	pthread_mutex_t lock; /* guards what follows */
 	struct watched all[WATCH_MAX];
+	uint64_t breaks;
 };
 
 bool watch_new(struct watch **ret, struct err *e)
@@ -52,27 +53,34 @@ static struct watched *find_free(struct watch *w)
 }
 
 /* A full table is as if this guest had never been watched. */
-static void put(struct watch *w, const struct uuid *instance, bool anew)
+void watch_begin(struct watch *w, const struct uuid *instance)
 {
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&w->lock);
 	struct watched *to = find(w, instance);
 
-	if (to != NULL && !anew)
-		return;
 	if (to == NULL)
 		to = find_free(w);
 	if (to != NULL)
-		*to = (struct watched){ *instance, { .unbroken = anew } };
+		*to = (struct watched){ *instance, { .unbroken = true } };
 }
 
-void watch_begin(struct watch *w, const struct uuid *instance)
+uint64_t watch_resume(struct watch *w, const struct uuid *instance)
 {
-	put(w, instance, true);
+	CLEANUP(hold_end) pthread_mutex_t *held = hold(&w->lock);
+	struct watched *to = find(w, instance) == NULL ? find_free(w) : NULL;
+
+	if (to != NULL)
+		*to = (struct watched){ *instance, { .unbroken = false } };
+	return w->breaks;
 }
 
-void watch_resume(struct watch *w, const struct uuid *instance)
+void watch_mend(struct watch *w, const struct uuid *instance, uint64_t breaks)
 {
-	put(w, instance, false);
+	CLEANUP(hold_end) pthread_mutex_t *held = hold(&w->lock);
+	struct watched *to = find(w, instance);
+
+	if (to != NULL && w->breaks == breaks)
+		to->seen.unbroken = true;
 }
 
 void watch_event(struct watch *w, const struct uuid *instance, enum libvirt_event what)
@@ -108,6 +116,7 @@ void watch_break(struct watch *w)
 {
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&w->lock);
 
+	w->breaks++;
 	for (size_t i = 0; i < WATCH_MAX; i++)
 		w->all[i].seen.unbroken = false;
 }

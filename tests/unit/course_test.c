@@ -76,7 +76,7 @@ static const struct {
 	  COURSE_SUSPEND, MOVE_CANNOT_SAY, false },
 	{ "an emulator that comes late, after the number was given up, is destroyed first",
 	  MOVE_DESTINATION, "plain", MOVE_ERASED, { SEES(SETS_OUT, INCOMING), .seen = { WATCHED } },
-	  COURSE_DESTROY, MOVE_DEAD, false },
+	  COURSE_DESTROY, MOVE_DEAD, true },
 	{ "an arrival is waited for",
 	  MOVE_DESTINATION, "plain", MOVE_KEYED, { SEES(SETS_OUT, INCOMING), .seen = { WATCHED } },
 	  COURSE_WAIT, MOVE_KEYED, false },
@@ -138,9 +138,42 @@ static const struct {
 	  MOVE_DESTINATION, "strict", MOVE_DEAD,
 	  { SEES(NOT_HERE, NO_JOB), .seen = { WATCHED, .suspended = true } },
 	  COURSE_SAY, MOVE_CANNOT_SAY, true },
+	{ "one that left paused and has arrived so is kept as well",
+	  MOVE_DESTINATION, "plain", MOVE_KEYED,
+	  { SEES(PAUSED, NO_JOB), .seen = { WATCHED, .suspended = true }, .aborting = true },
+	  COURSE_SAY, MOVE_CANNOT_SAY, true },
+	{ "called off as it was let run, unseen: it runs, and is claimed",
+	  MOVE_DESTINATION, "plain", MOVE_KEYED, { SEES(ARRIVED, NO_JOB), .aborting = true },
+	  COURSE_SAY, MOVE_RUNNING, false },
+	{ "called off while libvirt lets it run: that is waited for",
+	  MOVE_DESTINATION, "plain", MOVE_KEYED,
+	  { SEES(ARRIVED, INCOMING), .seen = { WATCHED }, .aborting = true },
+	  COURSE_WAIT, MOVE_KEYED, false },
+	{ "not destroyed yet, and seen to run: claimed, not killed",
+	  MOVE_DESTINATION, "plain", MOVE_DEAD,
+	  { SEES(ARRIVED, NO_JOB), .seen = { WATCHED, .resumed_migrated = true } },
+	  COURSE_SAY, MOVE_RUNNING, false },
+	{ "so is what runs though nobody saw it begin",
+	  MOVE_DESTINATION, "plain", MOVE_DEAD, { SEES(ARRIVED, NO_JOB) },
+	  COURSE_SAY, MOVE_RUNNING, false },
+	{ "also where somebody paused it meanwhile, and let it go on",
+	  MOVE_DESTINATION, "plain", MOVE_DEAD, { SEES(RUNS_AGAIN, NO_JOB) },
+	  COURSE_SAY, MOVE_RUNNING, false },
+	{ "not destroyed yet, and libvirt is finishing: that is waited for",
+	  MOVE_DESTINATION, "strict", MOVE_DEAD, { SEES(PAUSED, INCOMING), .seen = { WATCHED } },
+	  COURSE_WAIT, MOVE_DEAD, false },
+	{ "not destroyed yet, and whole by now: it may be all that there is",
+	  MOVE_DESTINATION, "strict", MOVE_DEAD, { SEES(PAUSED, NO_JOB) },
+	  COURSE_SAY, MOVE_CANNOT_SAY, true },
+	{ "and if it runs, though strict, it is suspended first",
+	  MOVE_DESTINATION, "strict", MOVE_DEAD, { SEES(ARRIVED, NO_JOB) },
+	  COURSE_SUSPEND, MOVE_DEAD, false },
+	{ "also one whose emulator came late",
+	  MOVE_DESTINATION, "plain", MOVE_ERASED, { SEES(ARRIVED, NO_JOB) },
+	  COURSE_SAY, MOVE_RUNNING, false },
 	{ "not yet destroyed: again",
 	  MOVE_DESTINATION, "plain", MOVE_DEAD, { SEES(SETS_OUT, INCOMING) },
-	  COURSE_DESTROY, MOVE_DEAD, false },
+	  COURSE_DESTROY, MOVE_DEAD, true },
 };
 
 static const struct {
@@ -189,7 +222,7 @@ static void test_row(size_t i)
 				    move_has_ended(&m, N) == rows[i].dead);
 }
 
-/* Found still incoming before it was destroyed, it cannot have run, whoever watched. */
+/* Found still incoming it has not run; but who does not watch on does not know what came then. */
 static void test_incoming(void)
 {
 	struct move m = { .number = N,
@@ -199,10 +232,33 @@ static void test_incoming(void)
 	struct sight before = { SEES(SETS_OUT, INCOMING), .aborting = true };
 	struct sight after = { SEES(NOT_HERE, NO_JOB) };
 
-	check("what was found still incoming is erased without having been watched",
-	      course_destination(&m, &before) == COURSE_DESTROY && m.incoming &&
+	check("what was found still incoming is destroyed, and not called erased for "
+	      "that "
+	      "alone",
+	      course_is_incoming(&before.look) &&
+		      course_destination(&m, &before) == COURSE_DESTROY &&
 		      course_destination(&m, &after) == COURSE_SAY &&
-		      strcmp(m.phase, MOVE_ERASED) == 0);
+		      strcmp(m.phase, MOVE_CANNOT_SAY) == 0);
+}
+
+/* Dead on record as it was incoming; then this agent, or libvirtd, was restarted, and the
+ * migration went through. */
+static void test_incoming_no_more(void)
+{
+	struct move m = { .number = N,
+			  .side = MOVE_DESTINATION,
+			  .mode = "plain",
+			  .phase = MOVE_KEYED };
+	struct sight before = { SEES(SETS_OUT, INCOMING), .seen = { WATCHED },
+				.aborting = true };
+	struct sight runs = { SEES(ARRIVED, NO_JOB), .aborting = true };
+	struct sight after = { SEES(NOT_HERE, NO_JOB), .aborting = true };
+
+	check("what was to be destroyed as it was incoming, and runs by then, is claimed",
+	      course_destination(&m, &before) == COURSE_DESTROY &&
+		      course_destination(&m, &runs) == COURSE_SAY &&
+		      course_destination(&m, &after) == COURSE_SAY &&
+		      strcmp(m.phase, MOVE_RUNNING) == 0);
 }
 
 static const struct {
@@ -268,6 +324,7 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		test_row(i);
 	test_incoming();
+	test_incoming_no_more();
 	test_cold();
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		struct libvirt_look look = { .doing = ends[i].doing };

@@ -198,6 +198,36 @@ static void test_watch(void)
 	check("a watch that never broke stays so", s.unbroken);
 }
 
+/* Found still incoming: nothing of it can have been missed, from the look on. */
+static void test_mended_watch(void)
+{
+	OWNED(watch) w = NULL;
+	struct watch_seen s;
+	struct err e = { 0 };
+	uint64_t breaks;
+
+	if (!watch_new(&w, &e))
+		return;
+	breaks = watch_resume(w, &id);
+	watch_mend(w, &id, breaks);
+	watch_get(w, &id, &s);
+	check("what is watched since it was found incoming is watched without a break",
+	      s.unbroken);
+	watch_break(w);
+	watch_get(w, &id, &s);
+	check("until libvirt is lost", !s.unbroken);
+	watch_mend(w, &id, breaks);
+	watch_get(w, &id, &s);
+	check("which a look from before does not mend", !s.unbroken);
+	watch_event(w, &id, LIBVIRT_RESUMED_MIGRATED);
+	watch_mend(w, &id, watch_resume(w, &id));
+	watch_get(w, &id, &s);
+	check("what was seen stays", s.unbroken && s.resumed_migrated);
+	watch_mend(w, &other, breaks + 1);
+	watch_get(w, &other, &s);
+	check("what is not watched is not mended", !s.unbroken);
+}
+
 static void test_full_watch(void)
 {
 	OWNED(watch) w = NULL;
@@ -259,6 +289,7 @@ int main(void)
 	test_release(&b.agent);
 	test_damage(dir.path);
 	test_watch();
+	test_mended_watch();
 	test_full_watch();
 	test_status();
 	return done();
