@@ -4,109 +4,21 @@
 
 #include "client/compute/ids.h"
 #include "tests/unit/check.h"
+#include "tests/unit/file_server.h"
 #include "tests/unit/state_dir.h"
-
-#include <arpa/inet.h>
-#include <poll.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define ITEM "{\"id\":\"11111111-1111-4111-8111-11111111111%d\"}"
 
-/* The certificates of a server that answers each path with the file of that name, head and all. */
-static const char make_files[] =
-	"exec >/dev/null 2>&1; openssl req -x509 -newkey ec -pkeyopt "
-	"ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=ca -keyout ca.key -out ca.pem "
-	"&& "
-	"openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=broker "
-	"-keyout server.key -out server.csr && "
-	"printf 'subjectAltName=IP:127.0.0.1\\n' >san && "
-	"openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days "
-	"1 "
-	"-extfile san -out server.pem && mkdir -p v1/hosts/self";
-
-/* A port that was free a moment ago; s_server fails if somebody else was faster. */
-static int free_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	int port = 0;
-
-	if (bind(fd, (struct sockaddr *)&a, len) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&a, &len) == 0)
-		port = ntohs(a.sin_port);
-	close(fd);
-	return port;
-}
-
-static void become_server(int port, int out)
-{
-	char address[32];
-
-	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 ||
-	    !text_format(address, sizeof(address), "127.0.0.1:%d", port))
-		_exit(127);
-	execlp("openssl", "openssl", "s_server", "-accept", address, "-cert",
-	       "server.pem", "-key", "server.key", "-tls1_3", "-HTTP", (char *)NULL);
-	_exit(127);
-}
-
-/* It prints ACCEPT once it listens. */
-static bool wait_for_accept(int out)
-{
-	char text[512] = "";
-	size_t len = 0;
-	struct pollfd p = { .fd = out, .events = POLLIN };
-
-	while (len + 1 < sizeof(text) && poll(&p, 1, 10000) == 1) {
-		ssize_t n = read(out, text + len, sizeof(text) - 1 - len);
-
-		if (n <= 0)
-			return false;
-		len += (size_t)n;
-		text[len] = '\0';
-		if (strstr(text, "ACCEPT") != NULL)
-			return true;
-	}
-	return false;
-}
-
-/* out stays open: without it the server would end at its next word. */
-static bool serve(int port, pid_t *ret)
-{
-	int out[2];
-
-	if (pipe(out) != 0)
-		return false;
-	*ret = fork();
-	if (*ret == 0)
-		become_server(port, out[1]);
-	close(out[1]);
-	return *ret > 0 && wait_for_accept(out[0]);
-}
-
 static bool put_page(const char *after, const char *items, const char *next)
 {
-	char path[96];
-	FILE *f;
+	char path[96], body[256];
 
-	if (!text_format(path, sizeof(path), "v1/hosts/self/instances?limit=500%s%s",
-			 after[0] != '\0' ? "&after=" : "", after))
-		return false;
-	f = fopen(path, "w");
-	if (f == NULL)
-		return false;
-	fprintf(f,
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
-		"{\"items\":[%s]%s%s%s}",
-		items, next[0] != '\0' ? ",\"next\":\"" : "", next,
-		next[0] != '\0' ? "\"" : "");
-	return fclose(f) == 0;
+	return text_format(path, sizeof(path), "v1/hosts/self/instances?limit=500%s%s",
+			   after[0] != '\0' ? "&after=" : "", after) &&
+	       text_format(body, sizeof(body), "{\"items\":[%s]%s%s%s}", items,
+			   next[0] != '\0' ? ",\"next\":\"" : "", next,
+			   next[0] != '\0' ? "\"" : "") &&
+	       file_server_put(path, 200, body);
 }
 
 static bool put_item(const char *after, int n, const char *next)
@@ -167,16 +79,12 @@ int main(void)
 	struct config c = { .name = "h1" };
 	OWNED(broker) b = NULL;
 	struct err e = { 0 };
-	int port = free_port();
-	pid_t server = 0;
+	CLEANUP(file_server_done) struct file_server s = { 0 };
 
-	if (chdir(dir.path) != 0 || system(make_files) != 0 || !serve(port, &server) ||
-	    !text_format(c.url, sizeof(c.url), "https://127.0.0.1:%d", port) ||
-	    !broker_open(&c, &id, &b, &e))
+	if (!file_server_start(dir.path, &s) || !text_copy(c.url, sizeof(c.url), s.url) ||
+	    !file_make_dir("v1/hosts/self", 0700, &e) || !broker_open(&c, &id, &b, &e))
 		return 99;
 	test_pages(b);
 	test_cursors(b);
-	kill(server, SIGTERM);
-	waitpid(server, NULL, 0);
 	return done();
 }
