@@ -331,16 +331,16 @@ static bool copy_word(const struct json *tree, const char *name, char ret[16],
 }
 
 bool broker_state_of(struct broker *b, const struct uuid *instance, int total_ms,
-		     char ret[16], struct err *e)
+		     char ret[16], bool *ret_answered, struct err *e)
 {
 	CLEANUP(broker_call_done)
 	struct broker_call c = { .method = "GET", .total_ms = total_ms };
 	OWNED(json) tree = NULL;
-	bool answered;
 
+	*ret_answered = false;
 	return (text_format(c.path, sizeof(c.path), "/v1/instances/%s", instance->text) ||
 		err_set(e, ERR_INTERNAL, "the path does not fit")) &&
-	       broker_call_json(b, &c, &tree, &answered, e) &&
+	       broker_call_json(b, &c, &tree, ret_answered, e) &&
 	       copy_word(tree, "state", ret, e);
 }
 

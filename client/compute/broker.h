@@ -56,9 +56,10 @@ struct broker_held {
 };
 MUST_CHECK bool broker_lease(struct broker *b, const struct broker_held *copy,
 			     struct buf *ret_jws, bool *ret_answered, struct err *e);
-/* *ret: none, possible or expected. */
+/* *ret: none, possible or expected. ERR_NOT_FOUND, answered: it is not placed here. */
 MUST_CHECK bool broker_state_of(struct broker *b, const struct uuid *instance,
-				int total_ms, char ret[16], struct err *e);
+				int total_ms, char ret[16], bool *ret_answered,
+				struct err *e);
 MUST_CHECK bool broker_report(struct broker *b, const struct buf *body, int total_ms,
 			      int64_t *ret_seq, bool *ret_answered, struct err *e);
 MUST_CHECK bool broker_renew(struct broker *b, const char *csr, struct buf *ret_pem,

@@ -145,11 +145,14 @@ static bool store(struct agent *a, const struct incoming *in, struct err *e)
 	if (strcmp(relayed.from.key_hash, m.peer_hash) != 0)
 		return err_set(e, ERR_BAD_SEALED, "another host has sealed the state");
 	step_reached("storing");
-	return tpm_state_dir(&a->config->tpm_states, &in->instance, &dir, e) &&
-	       tpm_state_write(dir.text, TPM_STATE_USER,
-			       (struct view){ (const uint8_t *)state.at, state.len },
-			       &which, e) &&
-	       (text_copy(m.phase, sizeof(m.phase), MOVE_STORED) ||
+	if (!tpm_state_dir(&a->config->tpm_states, &in->instance, &dir, e) ||
+	    !tpm_state_write(dir.text, TPM_STATE_USER,
+			     (struct view){ (const uint8_t *)state.at, state.len },
+			     &which, e))
+		return false;
+	tpm_state_id_text(&which, m.left);
+	m.left_by = m.number;
+	return (text_copy(m.phase, sizeof(m.phase), MOVE_STORED) ||
 		err_set(e, ERR_INTERNAL, "phase")) &&
 	       move_save(agent_state_dir(a), &m, e);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/compute/mover.h"
 
+#include "client/compute/arrived.h"
 #include "client/compute/ids.h"
 #include "client/compute/mover_leg.h"
 #include "client/compute/step.h"
@@ -151,15 +152,33 @@ bool leg_is_on_record(const struct leg *l, struct err *e)
 
 	return move_load(dir_of(l), &l->move.instance, &now, e) &&
 	       (move_same(&now, &l->move) ||
-		err_set(e, ERR_CONFLICT, "the record changed meanwhile")) &&
-	       is_its_guest(l, e);
+		err_set(e, ERR_CONFLICT, "the record changed meanwhile"));
 }
 
 static bool act_on_guest(struct leg *l, enum libvirt_act what, struct err *e)
 {
 	/* In this order: a run that begins after the record was read has another number. */
-	return leg_is_on_record(l, e) && libvirt_act(l->agent->libvirt, &l->move.instance,
-						     l->sight.look.run, what, e);
+	return leg_is_on_record(l, e) && is_its_guest(l, e) &&
+	       libvirt_act(l->agent->libvirt, &l->move.instance, l->sight.look.run, what,
+			   e);
+}
+
+/* What it has left on the disk is known in this moment, and hardly ever again. */
+static bool destroy(struct leg *l, struct err *e)
+{
+	const struct uuid *id = &l->move.instance;
+	bool ok;
+
+	if (!act_on_guest(l, LIBVIRT_DESTROY, e))
+		return false;
+	if (leg_is_source(l))
+		return true;
+	if (!turns_take(l->agent->turns, id, TURN_MS, e))
+		return false;
+	ok = leg_is_on_record(l, e) && arrived_destroyed(l->agent, &l->move, e) &&
+	     move_save(dir_of(l), &l->move, e);
+	turns_give(l->agent->turns, id);
+	return ok;
 }
 
 static bool act(struct leg *l, enum course what, struct err *e)
@@ -177,7 +196,7 @@ static bool act(struct leg *l, enum course what, struct err *e)
 	case COURSE_RESUME:
 		return act_on_guest(l, LIBVIRT_RESUME, e);
 	case COURSE_DESTROY:
-		return act_on_guest(l, LIBVIRT_DESTROY, e);
+		return destroy(l, e);
 	case COURSE_ABORT_JOB:
 		return act_on_guest(l, LIBVIRT_ABORT_JOB, e);
 	}
@@ -290,6 +309,18 @@ static enum course decide(struct leg *l)
 				: course_destination(&l->move, &l->sight);
 }
 
+/* An arrival that this host has given up, and of which nothing runs (any more). */
+static void note_what_came(struct leg *l)
+{
+	struct err unseen = { 0 };
+
+	if ((move_is(&l->move, MOVE_DESTINATION, MOVE_ERASED) ||
+	     move_is(&l->move, MOVE_DESTINATION, MOVE_CANNOT_SAY)) &&
+	    l->sight.look.doing == LIBVIRT_NOT_HERE && !l->rounds->silent &&
+	    !arrived_ended(l->agent, &l->move, &unseen))
+		note_trouble(l, &unseen);
+}
+
 static bool owes(const struct leg *l)
 {
 	return move_is(&l->move, MOVE_SOURCE, MOVE_OWES);
@@ -332,6 +363,7 @@ static bool take_on(struct leg *l, struct err *e)
 	if (has_ended(l))
 		return end(l, e);
 	next = decide(l);
+	note_what_came(l);
 	step_reached(move_is(&l->move, MOVE_SOURCE, NULL) ? "seen-source"
 							  : "seen-destination");
 	if (!save_if_unchanged(l, &was, e) || !act_and_log(l, next, e))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/compute/arrived.h"
 #include "client/compute/handovers.h"
 #include "client/compute/mover.h"
 #include "client/compute/moves.h"
@@ -8,7 +9,7 @@
 
 #include <string.h>
 
-enum { PLACED_MS = 2000, TURN_MS = 500 };
+enum { TURN_MS = 500 };
 
 /* Closing one hand-over on this host. */
 struct closing {
@@ -135,46 +136,17 @@ static bool is_its_guest(const struct closing *c)
 
 static bool undefine(struct closing *c, struct err *e)
 {
+	const bool starts = strcmp(c->guest.phase, GUEST_OVER) != 0 && !is_its_guest(c);
 	bool was = false;
 
-	return c->agent->libvirt == NULL || !is_its_guest(c) ||
+	return c->agent->libvirt == NULL || starts ||
 	       libvirt_undefine(c->agent->libvirt, &c->move.secret, &c->move.instance,
 				&was, e);
 }
 
-/* Placed here since, it may have got a state that somebody brought. */
-static bool is_placed_here(struct closing *c)
-{
-	char state[16];
-	struct err unseen = { 0 };
-
-	return broker_state_of(c->agent->broker, &c->move.instance, PLACED_MS, state,
-			       &unseen);
-}
-
-/* Only what this hand-over brought: an older state may be all that is left of the guest. */
-static bool wipe_arrived(struct closing *c, struct err *e)
-{
-	struct tpm_state_id before, now;
-	bool wiped = false;
-	struct path dir;
-
-	if (!state_dir(c, &dir, e) || !recorded_state(c, &before, e) ||
-	    !tpm_state_look(dir.text, &now, e))
-		return false;
-	if (!now.present || tpm_state_same(&before, &now) || is_placed_here(c))
-		return true;
-	if (!tpm_state_wipe(dir.text, TPM_STATE_IS, &now, &wiped, e))
-		return false;
-	if (wiped)
-		log_event(c->agent->log, LOG_LEVEL_INFO, "arrived TPM state wiped",
-			  "instance", c->move.instance.text, NULL);
-	return true;
-}
-
 static bool destination_loses(struct closing *c, struct err *e)
 {
-	if (!undefine(c, e) || !wipe_arrived(c, e))
+	if (!undefine(c, e) || !arrived_wipe(c->agent, &c->move, e))
 		return false;
 	if (c->has_guest && is_its_guest(c) &&
 	    !guest_remove(dir_of(c), &c->move.instance, e))

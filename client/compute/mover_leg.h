@@ -34,8 +34,7 @@ bool leg_is_source(const struct leg *l);
 bool leg_is_cold(const struct leg *l); /* then there is no guest to look at */
 MUST_CHECK bool leg_look(struct leg *l, struct err *e);
 MUST_CHECK bool leg_ask_broker(struct leg *l, struct err *e);
-/* As it was seen. Else ERR_CONFLICT: a start here has ended it for this host, and what there is of
- * the guest is that start's. */
+/* As it was seen. Else ERR_CONFLICT: a start here has ended it for this host, perhaps. */
 MUST_CHECK bool leg_is_on_record(const struct leg *l, struct err *e);
 
 /* The rest is mover_say.c. */

@@ -44,6 +44,7 @@ bool move_same(const struct move *a, const struct move *b)
 	return uuid_equal(&a->instance, &b->instance) && a->number == b->number &&
 	       a->ended == b->ended && a->marked == b->marked &&
 	       uuid_equal(&a->attempt, &b->attempt) && a->held == b->held &&
+	       a->left_by == b->left_by && strcmp(a->left, b->left) == 0 &&
 	       strcmp(a->side, b->side) == 0 && strcmp(a->phase, b->phase) == 0;
 }
 

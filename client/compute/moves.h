@@ -39,7 +39,8 @@ struct move {
 	struct uuid instance;
 	int64_t ended;  /* the highest number that has ended here */
 	int64_t marked; /* handed over by this number; 0: not */
-	/* The state that stayed when the guest went, by which hand-over; or "". */
+	/* The state that stayed when the guest went, or that came and was called off; by which
+	 * hand-over; or "". */
 	char left[TPM_STATE_ID_TEXT];
 	int64_t left_by;
 	/* The hand-over on record; side "" where there is none. */

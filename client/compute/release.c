@@ -119,6 +119,7 @@ static bool state_is_there(struct attempt *t, struct err *e)
 {
 	struct guest *g = t->guest;
 	struct err unseen = { 0 };
+	bool answered;
 
 	if (t->ask->has_state && t->ask->run_pid == 0 && needs_state(t->ask->purpose) &&
 	    !stale_is_not_there(t->agent, &g->instance, e))
@@ -128,7 +129,7 @@ static bool state_is_there(struct attempt *t, struct err *e)
 		return true;
 	/* The owner may have given the old TPM up meanwhile. */
 	if (!broker_state_of(t->agent->broker, &g->instance, hold_left_ms(t->until_us),
-			     g->state, &unseen))
+			     g->state, &answered, &unseen))
 		memcpy(g->state, "expected", sizeof("expected"));
 	return strcmp(g->state, "expected") != 0 || refuse_missing(g, e);
 }
@@ -359,8 +360,7 @@ static bool take_answer(struct attempt *t, struct secret **ret, struct err *e)
 	/* A copy that does not open is of no use: the next start asks without it. */
 	if (!opened && t->reply.use_copy)
 		erase_copy(t);
-	if (!opened || !take_facts(t, e) ||
-	    !own_copy_unblock(t->agent, &fresh, e))
+	if (!opened || !take_facts(t, e) || !own_copy_unblock(t->agent, &fresh, e))
 		return false;
 	keep_copy(t);
 	*ret = secret_move(&value);

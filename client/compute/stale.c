@@ -4,16 +4,20 @@
 #include "client/compute/handovers.h"
 #include "client/compute/moves.h"
 
-/* What never ran elsewhere is as new here as there. */
-static bool never_ran_there(struct agent *a, const struct move *m)
+#include <string.h>
+
+/* What went and never ran elsewhere is as new here as there; what came, unless it was called off. */
+static bool is_as_new(struct agent *a, const struct move *m)
 {
 	struct err unseen = { 0 };
 	struct handover h;
 	bool answered;
 
-	return broker_handover(a->broker, &m->instance, m->left_by, &h, &answered,
-			       &unseen) &&
-	       !h.ran_there;
+	if (!broker_handover(a->broker, &m->instance, m->left_by, &h, &answered, &unseen))
+		return false;
+	if (strcmp(h.source, a->id->hash) == 0)
+		return !h.ran_there;
+	return handover_is(&h, "committed") || handover_is(&h, "closed");
 }
 
 bool stale_is_not_there(struct agent *a, const struct uuid *instance, struct err *e)
@@ -32,9 +36,7 @@ bool stale_is_not_there(struct agent *a, const struct uuid *instance, struct err
 	if (!tpm_state_dir(&a->config->tpm_states, instance, &dir, e) ||
 	    !tpm_state_look(dir.text, &now, e))
 		return false;
-	return !now.present || !tpm_state_same(&left, &now) || never_ran_there(a, &m) ||
+	return !now.present || !tpm_state_same(&left, &now) || is_as_new(a, &m) ||
 	       err_set(e, ERR_STATE_STALE,
-		       "the TPM state here was left behind when the guest went to "
-		       "another "
-		       "host");
+		       "the TPM state here is an old one: the guest went on elsewhere");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agent_bed - as much of an agent as keeps records, in a directory of a test's own; its broker does
- *             not answer, and there is no libvirt.
+ * agent_bed - as much of an agent as keeps records, in a directory of a test's own, without
+ *             libvirt; its broker is that of config.url, or does not answer.
  *
  * Gives:   agent_bed_make, agent_bed_done; states of TPMs put where libvirt has them.
  */
@@ -26,7 +26,8 @@ UNUSED static bool agent_bed_make(const char *dir, struct agent_bed *b, struct e
 	struct agent *a = &b->agent;
 	struct path path;
 
-	memcpy(b->config.url, url, sizeof(url));
+	if (b->config.url[0] == '\0')
+		memcpy(b->config.url, url, sizeof(url));
 	a->config = &b->config;
 	a->clock = clock_system();
 	a->id = &b->identity;

@@ -72,6 +72,19 @@ static void test_guest(struct agent *a)
 	      keep(a, &m, &start) && closes(a, &m) && !is_on_record(a) && has_guest(a));
 }
 
+/* The broker said that it is aborted, and is not heard when it is asked where the guest is. */
+static void test_state(struct agent_bed *b)
+{
+	struct tpm_state_id which;
+	struct move m;
+
+	check("a state stays while nobody says whether the guest is placed here",
+	      keep(&b->agent, &m, &arrival) &&
+		      agent_bed_put(b, &id, "a state that somebody brought", &which) &&
+		      !closes(&b->agent, &m) && agent_bed_has(b, &id));
+	check("and is looked at again", is_on_record(&b->agent));
+}
+
 /* ---- what is watched ---- */
 
 static bool is_watched(const struct agent *a)
@@ -136,5 +149,6 @@ int main(void)
 	check("there is an agent", agent_bed_make(dir.path, &b, &e));
 	test_guest(&b.agent);
 	test_watch(&b.agent);
+	test_state(&b);
 	return done();
 }
