@@ -47,7 +47,7 @@ bool cold_may_leave(struct agent *a, const struct uuid *instance, struct err *e)
 	if (!state.present)
 		return err_set(e, ERR_STATE_MISSING,
 			       "there is no TPM state of this guest here");
-	return stale_is_not_there(a, instance, e);
+	return stale_is_not_there(a, instance, NULL, e);
 }
 
 static bool put_parts(struct agent *a, const struct inquiry *q, const struct buf *sealed,

@@ -16,6 +16,7 @@ static const struct json_field fields[] = {
 	{ "purpose", FIELD_NAME, AT(purpose), 1, 15, false },
 	{ "attempt", FIELD_UUID, AT(attempt), 0, 0, false },
 	{ "has_state", FIELD_BOOLEAN, AT(has_state), 0, 0, false },
+	{ "state", FIELD_TEXT, AT(state), 1, TPM_STATE_ID_TEXT - 1, false },
 	{ "host", FIELD_NAME, AT(host), 1, 63, false },
 	{ "mode", FIELD_NAME, AT(mode), 1, 15, false },
 	{ "number", FIELD_INTEGER, AT(number), 1, INT64_MAX, false },
@@ -47,6 +48,8 @@ void request_write(const struct request *r, struct buf *ret)
 		json_put_text(&w, "purpose", r->purpose);
 	if (r->has_state)
 		json_put_boolean(&w, "has_state", true);
+	if (r->state[0] != '\0')
+		json_put_text(&w, "state", r->state);
 	if (r->host[0] != '\0')
 		json_put_text(&w, "host", r->host);
 	if (r->mode[0] != '\0')

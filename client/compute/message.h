@@ -3,7 +3,7 @@
  * message - what the programs of a host ask their agent, and what it answers.
  *
  * Request: {"op", "instance", "secret", "name", "purpose", "attempt", "has_state", "host",
- *          "mode", "number"}.
+ *          "mode", "number", "state"}.
  * Answer:  {"ok":true, ...} or {"ok":false, "code", "detail"}; the codes are the product's.
  * Refuses: unknown names, wrong types, as the broker does with its bodies.
  * Threads: no state.
@@ -12,6 +12,7 @@
 #define CLIENT_COMPUTE_MESSAGE_H
 
 #include "client/compute/socket.h"
+#include "client/compute/tpm_state.h"
 #include "common/json.h"
 
 struct request {
@@ -21,7 +22,8 @@ struct request {
 	char name[256];     /* of the domain, or "" */
 	char purpose[16];   /* "" leaves it to the agent */
 	struct uuid attempt;
-	bool has_state; /* `run` found a TPM state */
+	bool has_state;                /* `run` found a TPM state */
+	char state[TPM_STATE_ID_TEXT]; /* and which, as tpm_state_id_text writes it */
 	char host[64];  /* where a guest is to move, as the broker names it */
 	char mode[16];  /* of a hand-over */
 	int64_t number; /* of a hand-over, or 0 */

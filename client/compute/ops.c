@@ -276,6 +276,7 @@ static bool op_run(struct call *c, struct err *e)
 	struct release r = { .purpose =
 				     c->ask.purpose[0] != '\0' ? c->ask.purpose : "start",
 			     .has_state = c->ask.has_state,
+			     .state = c->ask.state,
 			     .run_pid = c->pid,
 			     .run_since = process_since(c->pid) };
 	OWNED(secret) value = NULL;

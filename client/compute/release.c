@@ -121,8 +121,8 @@ static bool state_is_there(struct attempt *t, struct err *e)
 	struct err unseen = { 0 };
 	bool answered;
 
-	if (t->ask->has_state && t->ask->run_pid == 0 && needs_state(t->ask->purpose) &&
-	    !stale_is_not_there(t->agent, &g->instance, e))
+	if (t->ask->has_state && (t->ask->run_pid != 0 || needs_state(t->ask->purpose)) &&
+	    !stale_is_not_there(t->agent, &g->instance, t->ask->state, e))
 		return false;
 	if (t->ask->has_state || !needs_state(t->ask->purpose) ||
 	    strcmp(g->state, "expected") != 0)

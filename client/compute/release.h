@@ -8,8 +8,8 @@
  *          reported. One attempt and its UUID are repeated only while they are unanswered.
  * Checks:  what was sealed is for this host, instance, secret, version, purpose, attempt and
  *          nonce, at an epoch that is not below the highest seen: else ERR_BAD_SEALED.
- * State:   a TPM state that is expected but gone: ERR_STATE_MISSING, before a permit is burnt
- *          where that can be known.
+ * State:   a TPM state that is expected but gone: ERR_STATE_MISSING, or that is an old one (see
+ *          stale.h), wherever `run` has it: before a permit is burnt where that can be known.
  * Records: the attempt, durably, before anything is asked.
  * Threads: the caller has the instance's turn.
  */
@@ -22,6 +22,7 @@ struct release {
 	const char *purpose;        /* borrowed */
 	struct uuid secret;         /* as the domain names it, or unset */
 	bool has_state;             /* the TPM's state file is there */
+	const char *state;          /* borrowed: which, of `run`; or NULL */
 	int64_t run_pid, run_since; /* of `vtpm-client run`, or 0 */
 	bool unanswered;            /* out: it failed because nobody decided */
 };

@@ -56,10 +56,13 @@ static bool open_tpm(struct run *r, struct err *e)
 static bool ask(struct run *r, struct err *e)
 {
 	struct request q = { .op = "run", .instance = r->instance };
+	const struct tpm_state_id state = swtpm_state(&r->tpm);
 	OWNED(json) answer = NULL;
 	const char *attempt;
 
-	q.has_state = swtpm_has_state(&r->tpm);
+	q.has_state = state.present;
+	if (state.present)
+		tpm_state_id_text(&state, q.state);
 	if (r->o->purpose != NULL &&
 	    !text_copy(q.purpose, sizeof(q.purpose), r->o->purpose))
 		return err_set(e, ERR_USAGE, "--purpose is start, reboot or autostart");

@@ -20,10 +20,22 @@ static bool is_as_new(struct agent *a, const struct move *m)
 	return handover_is(&h, "committed") || handover_is(&h, "closed");
 }
 
-bool stale_is_not_there(struct agent *a, const struct uuid *instance, struct err *e)
+static bool find(struct agent *a, const struct uuid *instance, const char *which,
+		 struct tpm_state_id *ret, struct err *e)
+{
+	struct path dir;
+
+	if (which != NULL && which[0] != '\0')
+		return tpm_state_id_parse(which, ret) ||
+		       err_field(e, ERR_BAD_VALUE, "state", "this names no TPM state");
+	return tpm_state_dir(&a->config->tpm_states, instance, &dir, e) &&
+	       tpm_state_look(dir.text, ret, e);
+}
+
+bool stale_is_not_there(struct agent *a, const struct uuid *instance, const char *which,
+			struct err *e)
 {
 	struct tpm_state_id left, now;
-	struct path dir;
 	struct move m;
 
 	if (!move_load(agent_state_dir(a), instance, &m, e))
@@ -33,8 +45,7 @@ bool stale_is_not_there(struct agent *a, const struct uuid *instance, struct err
 	if (!tpm_state_id_parse(m.left, &left))
 		return err_set(e, ERR_IO, "the record of %s names no TPM state",
 			       instance->text);
-	if (!tpm_state_dir(&a->config->tpm_states, instance, &dir, e) ||
-	    !tpm_state_look(dir.text, &now, e))
+	if (!find(a, instance, which, &now, e))
 		return false;
 	return !now.present || !tpm_state_same(&left, &now) || is_as_new(a, &m) ||
 	       err_set(e, ERR_STATE_STALE,

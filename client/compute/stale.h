@@ -15,7 +15,8 @@
 
 #include "client/compute/agent.h"
 
+/* which: as tpm_state_id_text writes it; NULL or "": what is where libvirt has it. */
 MUST_CHECK bool stale_is_not_there(struct agent *a, const struct uuid *instance,
-				   struct err *e);
+				   const char *which, struct err *e);
 
 #endif

@@ -110,11 +110,19 @@ static bool state_path(const struct swtpm *s, struct path *ret)
 	return path_set(ret, &e, "%s/tpm2-00.permall", s->dir.text);
 }
 
-bool swtpm_has_state(const struct swtpm *s)
+struct tpm_state_id swtpm_state(const struct swtpm *s)
 {
 	struct path path;
+	struct stat st;
 
-	return state_path(s, &path) && file_has_bytes(path.text);
+	if (!state_path(s, &path) || stat(path.text, &st) != 0 || !S_ISREG(st.st_mode))
+		return (struct tpm_state_id){ 0 };
+	return tpm_state_of(&st);
+}
+
+bool swtpm_has_state(const struct swtpm *s)
+{
+	return swtpm_state(s).present;
 }
 
 /* Between two programs like this one, before either touches the state or a socket. */

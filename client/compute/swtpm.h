@@ -15,7 +15,7 @@
 #ifndef CLIENT_COMPUTE_SWTPM_H
 #define CLIENT_COMPUTE_SWTPM_H
 
-#include "client/compute/files.h"
+#include "client/compute/tpm_state.h"
 
 struct swtpm {
 	struct path dir;       /* of the state */
@@ -31,6 +31,7 @@ struct swtpm {
 MUST_CHECK bool swtpm_open(struct swtpm *s, const char *dir, const char *unix_path,
 			   int64_t port, struct err *e);
 bool swtpm_has_state(const struct swtpm *s);
+struct tpm_state_id swtpm_state(const struct swtpm *s); /* by whatever name it has here */
 /* Makes a new TPM with an endorsement key; key_fd is read. */
 MUST_CHECK bool swtpm_make(struct swtpm *s, int key_fd, struct err *e);
 /* Returns when the emulator answers. */

@@ -71,7 +71,7 @@ bool tpm_state_id_parse(const char *text, struct tpm_state_id *ret)
 	return true;
 }
 
-static struct tpm_state_id id_of(const struct stat *st)
+struct tpm_state_id tpm_state_of(const struct stat *st)
 {
 	return (struct tpm_state_id){
 		.present =
@@ -172,7 +172,7 @@ static bool look(const struct place *p, struct tpm_state_id *ret, struct err *e)
 	if (!open_state(p, PERMANENT, &fd, &st, e))
 		return false;
 	if (fd >= 0 && st.st_size > 0)
-		*ret = id_of(&st);
+		*ret = tpm_state_of(&st);
 	return true;
 }
 
@@ -249,7 +249,7 @@ bool tpm_state_read(const char *dir, struct buf *ret, struct tpm_state_id *ret_i
 		return no_state(dir, e);
 	if (!read_all(fd, &p, ret, e))
 		return false;
-	*ret_id = id_of(&st);
+	*ret_id = tpm_state_of(&st);
 	return true;
 }
 
@@ -351,7 +351,7 @@ static bool write_unfinished(const struct place *p, struct view bytes,
 		(void)unlinkat(p->dir_fd, UNFINISHED, 0);
 		return false;
 	}
-	*ret = id_of(&st);
+	*ret = tpm_state_of(&st);
 	return true;
 }
 

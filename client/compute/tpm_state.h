@@ -37,6 +37,8 @@ struct tpm_state_id {
 	int64_t inode, mtime_ns, size;
 };
 
+struct stat;
+struct tpm_state_id tpm_state_of(const struct stat *st);
 bool tpm_state_same(const struct tpm_state_id *a, const struct tpm_state_id *b);
 /* "absent", or three numbers with dots; for a record. */
 void tpm_state_id_text(const struct tpm_state_id *id, char ret[TPM_STATE_ID_TEXT]);

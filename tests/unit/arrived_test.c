@@ -3,7 +3,9 @@
 #include "client/compute/arrived.h"
 
 #include "client/compute/mover.h"
+#include "client/compute/release.h"
 #include "client/compute/stale.h"
+#include "client/compute/swtpm.h"
 #include "tests/unit/agent_bed.h"
 #include "tests/unit/check.h"
 #include "tests/unit/file_server.h"
@@ -163,7 +165,8 @@ static bool is_stale(struct agent_bed *b)
 {
 	struct err e = { 0 };
 
-	return !stale_is_not_there(&b->agent, &other, &e) && e.kind == ERR_STATE_STALE;
+	return !stale_is_not_there(&b->agent, &other, NULL, &e) &&
+	       e.kind == ERR_STATE_STALE;
 }
 
 static void test_stale(struct agent_bed *b)
@@ -185,6 +188,41 @@ static void test_stale(struct agent_bed *b)
 	check("what somebody brought since is another one",
 	      handover_is_told("aborted", FP_A, "false") &&
 		      put(b, &other, "brought by hand") && !is_stale(b));
+}
+
+/* Asked by `run`, for a state that it has found somewhere. */
+static enum err_kind refusal_of_run(struct agent_bed *b, const char *state)
+{
+	struct release r = {
+		.purpose = "restore", .has_state = true, .state = state, .run_pid = 1
+	};
+	struct guest g = { .instance = other };
+	OWNED(secret) value = NULL;
+	struct err e = { 0 };
+
+	return release_get(&b->agent, &r, &g, &value, &e) ? ERR_NONE : e.kind;
+}
+
+static void test_run(struct agent_bed *b)
+{
+	struct swtpm tpm = { .data_fd = -1, .ctrl_fd = -1, .words_fd = -1, .dir_fd = -1 };
+	struct move m = given_up(&other);
+	char which[TPM_STATE_ID_TEXT];
+	struct tpm_state_id found;
+	struct err e = { 0 };
+
+	check("a state that came is where `run` is told to look",
+	      put(b, &other, "came") && arrived_destroyed(&b->agent, &m, &e) &&
+		      move_save(agent_state_dir(&b->agent), &m, &e) &&
+		      handover_is_told("aborted", FP_A, "false") &&
+		      tpm_state_dir(&b->config.tpm_states, &other, &tpm.dir, &e));
+	found = swtpm_state(&tpm);
+	tpm_state_id_text(&found, which);
+	check("`run` does not start it either, whatever for",
+	      refusal_of_run(b, which) == ERR_STATE_STALE);
+	check("but another one, where libvirt's is an old one",
+	      stale_is_not_there(&b->agent, &other, "1.2.3", &e));
+	check("what is no state is refused", refusal_of_run(b, "x") == ERR_BAD_VALUE);
 }
 
 static bool make(struct agent_bed *b, struct file_server *s, const char *dir,
@@ -214,5 +252,6 @@ int main(void)
 	test_unanswered(&b);
 	test_wipe(&b);
 	test_stale(&b);
+	test_run(&b);
 	return done();
 }

@@ -220,7 +220,8 @@ static void test_requests(void)
 			     .instance = id,
 			     .secret = other,
 			     .name = "a \"b\"\n",
-			     .has_state = true };
+			     .has_state = true,
+			     .state = "1.2.3" };
 	struct request back;
 	struct err e = { 0 };
 
