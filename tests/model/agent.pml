@@ -355,6 +355,9 @@ inline gives_up_as(d, n, destroys)
 			:: else
 			fi
 			SAY(n, RUNNING)
+		:: !(watch[d] == n && resumed[d]) && q[d] == RUN && ver_n[d] == n && MODE == PLAIN ->
+			printf("agent %d claims: it runs, though nobody saw it begin, %d\n", d, n);
+			SAY(n, RUNNING)
 		:: else ->
 			printf("agent %d cannot say of %d\n", d, n);
 			takes_key_back(n);
