@@ -49,5 +49,5 @@ bool stale_is_not_there(struct agent *a, const struct uuid *instance, const char
 		return false;
 	return !now.present || !tpm_state_same(&left, &now) || is_as_new(a, &m) ||
 	       err_set(e, ERR_STATE_STALE,
-		       "the TPM state here is an old one: the guest went on elsewhere");
+		       "the TPM state here was left behind: the guest went on elsewhere");
 }
