@@ -60,18 +60,19 @@ static struct connection connection_of(const struct inet_diag_msg *m)
 }
 
 /* NLMSG_DONE and NLMSG_ERROR begin with a negative errno alike (netlink(7)). */
-static bool take_end(struct walk *w, const struct nlmsghdr *h, struct err *e)
+static bool take_end(struct walk *w, struct view body, struct err *e)
 {
 	int why = -EPROTO;
 
 	w->over = true;
-	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(why)))
-		memcpy(&why, NLMSG_DATA(h), sizeof(why));
+	if (body.len >= sizeof(why))
+		memcpy(&why, body.at, sizeof(why));
 	errno = -why;
 	return why == 0 || failed(e);
 }
 
-static bool take(struct walk *w, const struct nlmsghdr *h, struct err *e)
+static bool take(struct walk *w, const struct nlmsghdr *h, struct view body,
+		 struct err *e)
 {
 	struct inet_diag_msg m;
 	struct connection c;
@@ -80,11 +81,10 @@ static bool take(struct walk *w, const struct nlmsghdr *h, struct err *e)
 	if (h->nlmsg_flags & NLM_F_DUMP_INTR)
 		return failed(e);
 	if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-		return take_end(w, h, e);
-	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-	    h->nlmsg_len < NLMSG_LENGTH(sizeof(m)))
+		return take_end(w, body, e);
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || body.len < sizeof(m))
 		return true;
-	memcpy(&m, NLMSG_DATA(h), sizeof(m));
+	memcpy(&m, body.at, sizeof(m));
 	c = connection_of(&m);
 	return w->each(w->ctx, &c) ||
 	       err_set(e, ERR_NO_MEMORY, "no memory for connections");
@@ -92,22 +92,26 @@ static bool take(struct walk *w, const struct nlmsghdr *h, struct err *e)
 
 static bool take_all(struct walk *w, struct err *e)
 {
-	union {
-		struct nlmsghdr head; /* for its alignment */
-		char bytes[ANSWER_BYTES];
-	} answer;
-	const struct nlmsghdr *h = &answer.head;
-	ssize_t n = recv(w->fd, &answer, sizeof(answer), MSG_TRUNC);
+	uint8_t answer[ANSWER_BYTES];
+	ssize_t n = recv(w->fd, answer, sizeof(answer), MSG_TRUNC);
+	struct nlmsghdr h;
 
 	if (n < 0)
 		return errno == EINTR || failed(e);
 	errno = EMSGSIZE;
-	if (n > (ssize_t)sizeof(answer))
+	if ((size_t)n > sizeof(answer))
 		return failed(e);
-	for (size_t left = (size_t)n; !w->over && NLMSG_OK(h, left);
-	     h = NLMSG_NEXT(h, left))
-		if (!take(w, h, e))
+	for (size_t at = 0; !w->over && at + sizeof(h) <= (size_t)n;
+	     at += NLMSG_ALIGN(h.nlmsg_len)) {
+		memcpy(&h, answer + at, sizeof(h));
+		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > (size_t)n - at)
+			return failed(e);
+		if (!take(w, &h,
+			  (struct view){ answer + at + NLMSG_HDRLEN,
+					 h.nlmsg_len - NLMSG_HDRLEN },
+			  e))
 			return false;
+	}
 	return true;
 }
 
