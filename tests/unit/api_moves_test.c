@@ -42,7 +42,8 @@ static enum err_kind ask(struct bed *b, char attempt)
 
 	snprintf(body, sizeof body,
 		 "{\"attempt\":\"" ATTEMPT "%c\",\"nonce\":\"" NONCE
-		 "\",\"secret\":\"%s\",\"statement\":\"a.b.c\"}",
+		 "\",\"purpose\":\"migrate-in\",\"secret\":\"%s\",\"statement\":"
+		 "\"a.b.c\"}",
 		 attempt, secret_id);
 	return as(b, "h2", api_ask_put, body);
 }
