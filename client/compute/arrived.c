@@ -26,7 +26,9 @@ static bool look(struct agent *a, const struct move *m, struct tpm_state_id *ret
 	    !tpm_state_dir(&a->config->tpm_states, &m->instance, &dir, e) ||
 	    !tpm_state_look(dir.text, &now, e))
 		return false;
-	*ret = tpm_state_same(&before, &now) ? (struct tpm_state_id){ 0 } : now;
+	if (tpm_state_same(&before, &now))
+		now = (struct tpm_state_id){ 0 };
+	*ret = now;
 	return true;
 }
 

@@ -68,10 +68,11 @@ uint64_t watch_resume(struct watch *w, const struct uuid *instance)
 {
 	CLEANUP(hold_end) pthread_mutex_t *held = hold(&w->lock);
 	struct watched *to = find(w, instance) == NULL ? find_free(w) : NULL;
+	const uint64_t breaks = w->breaks;
 
 	if (to != NULL)
 		*to = (struct watched){ *instance, { .unbroken = false } };
-	return w->breaks;
+	return breaks;
 }
 
 void watch_mend(struct watch *w, const struct uuid *instance, uint64_t breaks)
