@@ -115,6 +115,13 @@ static bool is_under_way(const struct stream *s, const struct handover *h)
 	return false;
 }
 
+/* Up to the claim all that is new of it is what this host or the other one has just done. */
+static bool concerns_mover(const struct handover *h)
+{
+	return !(handover_is(h, "prepared") || handover_is(h, "offered") ||
+		 handover_is(h, "claimed"));
+}
+
 /* An arrival waits long for its source, which may wait for an answer of this host: it holds up no
  * ask. */
 static void on_handover(void *ctx, const struct handover *h)
@@ -122,7 +129,8 @@ static void on_handover(void *ctx, const struct handover *h)
 	struct stream *s = ctx;
 	struct task *t;
 
-	agent_move(s->agent);
+	if (concerns_mover(h))
+		agent_move(s->agent);
 	if (!is_cold_arrival(s, h) || is_under_way(s, h))
 		return;
 	t = free_place(s->arrivals, ARRIVALS);
@@ -137,7 +145,6 @@ static void on_handover(void *ctx, const struct handover *h)
 static bool hear(struct stream *s, struct err *e)
 {
 	struct broker *b = s->agent->broker;
-
 	bool ok;
 
 	if (s->missed && free_place(s->arrivals, ARRIVALS) != NULL)
