@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,7 +14,7 @@ enum { ESTABLISHED = 1, LISTENING = 10 }; /* as the kernel numbers them */
 
 struct request {
 	struct nlmsghdr head;
-	struct inet_diag_req_v2 body;
+	struct inet_diag_req body;
 };
 
 struct walk {
@@ -30,15 +29,15 @@ static bool failed(struct err *e)
 	return err_errno(e, ERR_NO_LIBVIRT, "the kernel does not list its connections");
 }
 
-static bool send_request(int fd, int family, struct err *e)
+/* The older of the two requests: it is for IPv4 and IPv6 at once, and the kernel walks a table whose
+ * size goes with the machine's memory. */
+static bool send_request(int fd, struct err *e)
 {
 	const struct request r = {
 		.head = { .nlmsg_len = sizeof(r),
-			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_type = TCPDIAG_GETSOCK,
 			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.body = { .sdiag_family = (uint8_t)family,
-			  .sdiag_protocol = IPPROTO_TCP,
-			  .idiag_states = 1U << ESTABLISHED | 1U << LISTENING },
+		.body = { .idiag_states = 1U << ESTABLISHED | 1U << LISTENING },
 	};
 
 	return send(fd, &r, sizeof(r), 0) == (ssize_t)sizeof(r) || failed(e);
@@ -82,7 +81,7 @@ static bool take(struct walk *w, const struct nlmsghdr *h, struct view body,
 		return failed(e);
 	if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
 		return take_end(w, body, e);
-	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || body.len < sizeof(m))
+	if (h->nlmsg_type != TCPDIAG_GETSOCK || body.len < sizeof(m))
 		return true;
 	memcpy(&m, body.at, sizeof(m));
 	c = connection_of(&m);
@@ -115,17 +114,6 @@ static bool take_all(struct walk *w, struct err *e)
 	return true;
 }
 
-static bool walk_family(struct walk *w, int family, struct err *e)
-{
-	w->over = false;
-	if (!send_request(w->fd, family, e))
-		return false;
-	while (!w->over)
-		if (!take_all(w, e))
-			return false;
-	return true;
-}
-
 static void fd_close(const int *fd)
 {
 	if (*fd >= 0)
@@ -142,5 +130,10 @@ bool connections_each(bool (*each)(void *ctx, const struct connection *c), void 
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)) != 0)
 		return failed(e);
-	return walk_family(&w, AF_INET, e) && walk_family(&w, AF_INET6, e);
+	if (!send_request(fd, e))
+		return false;
+	while (!w.over)
+		if (!take_all(&w, e))
+			return false;
+	return true;
 }

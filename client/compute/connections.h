@@ -2,7 +2,7 @@
 /*
  * connections - the TCP sockets of this network namespace, as the kernel lists them
  *
- * Source:  sock_diag(7). Needs no privilege.
+ * Source:  sock_diag(7), linux/inet_diag.h. Needs no privilege.
  * Refuses: a kernel that cannot say, or a list that it has changed or cut: ERR_NO_LIBVIRT.
  * Threads: no state.
  */
