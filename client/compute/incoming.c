@@ -4,6 +4,7 @@
 #include "client/compute/awaited.h"
 #include "client/compute/hold.h"
 #include "client/compute/own_copy.h"
+#include "client/compute/report.h"
 #include "client/compute/step.h"
 #include "client/compute/tpm_state.h"
 #include "crypto/ask.h"
@@ -286,14 +287,22 @@ static bool record(struct arrival *t, struct err *e)
 
 /* ---- the key ---- */
 
+/* What this host has reported comes first: that it erased an earlier copy is not about this one. */
+static bool claim_once(struct arrival *t, bool *ret_answered, struct err *e)
+{
+	if (!report_flush(t->agent, t->until_us, ret_answered, e))
+		return false;
+	t->asking.total_ms = hold_left_ms(t->until_us);
+	return broker_claim(t->agent->broker, &t->asking, t->move.number, &t->claim,
+			    ret_answered, e);
+}
+
 static bool claim(struct arrival *t, struct err *e)
 {
 	bool answered = false;
 
 	for (;;) {
-		t->asking.total_ms = hold_left_ms(t->until_us);
-		if (broker_claim(t->agent->broker, &t->asking, t->move.number, &t->claim,
-				 &answered, e))
+		if (claim_once(t, &answered, e))
 			return true;
 		if (answered || !pause_a_moment(t))
 			return false;

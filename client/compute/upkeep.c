@@ -3,6 +3,7 @@
 
 #include "client/compute/boot.h"
 #include "client/compute/report.h"
+#include "client/compute/step.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -66,6 +67,7 @@ static void send_reports(struct plan *p)
 
 	if (ticks(a) < p->send_at && broker_last_answer_us(a->broker) <= p->failed_at)
 		return;
+	step_reached("reporting");
 	if (report_flush(a, ticks(a) + SEND_S * US_PER_S, &answered, &e)) {
 		p->pause_us = 0;
 		return;

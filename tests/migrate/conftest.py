@@ -18,7 +18,7 @@ import moving  # noqa: E402
 SELDOM = re.compile(r"""
     its_right_along\[(deployment-(direct|tunnelled|strict)|user-(direct|tunnelled))
   | (strict_move_for_virsh|trail_tells_who_moved_it|what_moved_can_be_restarted_there)\[(deployment|user)
-  | that_is_off_moves\[deployment | ran_anywhere\[(host|user)
+  | that_is_off_moves\[deployment | ran_anywhere\[(deployment|user)
   | does_not_move_cold\[(deployment|user) | test_evacuation\[(deployment|user)
   | readably\[(deployment|user)
   | who_may_not_prepare\[(auditor|host-admin) | test_a_draining_source
