@@ -27,7 +27,8 @@ BUILDS_OF = {"unit": ["build-asan", "build"], "fuzz": ["build-asan"], "interop":
              "tsan": ["build-tsan"]}
 SECONDS_OF = {"api": 900, "e2e": 900, "migrate": 1500, "interop": 300, "demo": 180}
 # Suites of which parts run side by side, by a pytest each; the last has the files not named here.
-PARTS_OF = {"migrate": [["test_bed.py", "test_cold.py", "test_many.py", "test_split.py"]]}
+PARTS_OF = {"migrate": [["test_bed.py", "test_many.py", "test_split.py"],
+                        ["test_cold.py", "test_policies.py"]]}
 # Only what is shared between threads; GnuTLS is not instrumented, so no whole broker.
 TSAN_PROGRAMS = re.compile(r"^(secret|store|writer|queue|dispatch|park|audit)$")
 
