@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the broker adds to `virsh migrate`, against secrets defined by hand on both hosts.
 
-value, low and high are milliseconds added; the times of whole moves are p50_us and p99_us.
+value, low and high are milliseconds added; the times of whole moves are p50_us and p99_us. The rows
+`migrate_hooks` are what of it libvirt waits for the hook, its start and the measuring included.
 """
 import json
 import os
