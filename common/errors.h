@@ -50,7 +50,7 @@
 	X(EXISTS_DIFFERENT, "exists_different", 409, 6, "It exists already with other contents", "") \
 	X(STATE_EXISTS, "state_exists", 409, 6, "The guest has a TPM state under the present secret", "vtpmctl instance new-tpm ID gives the TPM up") \
 	X(POLICY_CONFLICT, "policy_conflict", 409, 6, "The policies in force contradict one another", "ask the operator to change one of them") \
-	X(PLACED_ELSEWHERE, "placed_elsewhere", 409, 6, "The instance is still placed on another host", "stop it there, or fence that host") \
+	X(PLACED_ELSEWHERE, "placed_elsewhere", 409, 6, "The instance is still placed on another host", "stop it there, and vtpm-client forget ID where it has a copy; or fence that host") \
 	X(NO_VALUE, "no_value", 409, 6, "No value of this secret is stored yet", "the owner: vtpmctl secret upload ID") \
 	X(NOT_PLACED, "not_placed", 409, 6, "The instance is placed on no host", "vtpmctl instance place ID HOST") \
 	X(SECRET_MISMATCH, "secret_mismatch", 409, 6, "The domain names another secret than this instance has", "vtpmctl instance xml ID prints the right element") \
@@ -103,7 +103,7 @@
 	X(DEADLINE, "deadline", 503, 1, "The request took too long", "try again") \
 	X(ROOT_KEY_MISSING, "root_key_missing", 500, 1, "The root key is missing", "restore it from its backup") \
 	X(ROOT_KEY_BAD, "root_key_bad", 500, 1, "The root key is not usable", "restore it from its backup, mode 0400") \
-	X(CONFIG, "config", 500, 2, "The configuration cannot be used", "the man page says what can be set") \
+	X(CONFIG, "config", 500, 2, "The configuration cannot be used", "the man page says what can be set; on a host: vtpm-client enroll FILE") \
 	X(PORT_IN_USE, "port_in_use", 500, 1, "The address is in use", "choose another port") \
 	X(NO_MEMORY_LOCK, "no_memory_lock", 500, 1, "Memory for secrets cannot be locked", "raise RLIMIT_MEMLOCK") \
 	X(NO_MEMORY, "no_memory", 503, 1, "Out of memory", "") \

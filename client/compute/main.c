@@ -183,7 +183,8 @@ static int fail(const struct err *e, const char *instance)
 
 	add_what(e, &text);
 	if (e->kind == ERR_USAGE) {
-		buf_add(&text, "next: see vtpm-client --help\n");
+		buf_add(&text,
+			"next: see vtpm-client --help, or vtpm-client migrate --help\n");
 	} else if (info->next[0] != '\0') {
 		buf_add(&text, "next: ");
 		refusal_next(e, instance, &text);

@@ -167,8 +167,9 @@ const struct command commands[] = {
 	  "From the answer on nothing is released under it.",
 	  "vtpmctl grant delete web 5e1c", NULL, grant_delete },
 	{ "handover prepare", "ID HOST", "name the host that a guest is to move to",
-	  "Checks what can be checked beforehand; nothing moves until the source's vtpm-client or "
-	  "libvirt begins. At most one is open for an instance.",
+	  "Checks what can be checked beforehand. A cold one begins at once; for any other nothing moves "
+	  "until virsh migrate or, in the same mode, vtpm-client migrate is run on the source. At most "
+	  "one is open for an instance.",
 	  "vtpmctl handover prepare web h2", prepare_options, handover_prepare },
 	{ "handover list", "ID", "list the hand-overs of an instance", "",
 	  "vtpmctl handover list web", NULL, handover_list },
@@ -176,7 +177,7 @@ const struct command commands[] = {
 	  "vtpmctl handover show web --wait 60", wait_options, handover_show },
 	{ "handover abort", "ID [NUMBER]", "call a hand-over off",
 	  "Before the destination has the key it ends at once; after that the hosts have to say which of "
-	  "them runs the guest.",
+	  "them runs the guest. One that has just begun to run there may be ended; its state is kept.",
 	  "vtpmctl handover abort web", NULL, handover_abort },
 	{ "handover resolve", "ID [NUMBER]", "say where the guest runs, where a host cannot say it any more",
 	  "For operators. The other host must be fenced, and truly off: if it is not, the guest runs twice. "

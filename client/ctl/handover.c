@@ -14,8 +14,7 @@ static const struct {
 	const char *state, *means;
 	bool ended;
 } states[] = {
-	{ "prepared", "named and checked; on the source, vtpm-client migrate begins it",
-	  false },
+	{ "prepared", "named and checked; the migration may begin", false },
 	{ "offered", "the source consents; nothing has left it yet", false },
 	{ "claimed", "the destination has the key; nobody else may start the guest",
 	  false },
@@ -77,15 +76,30 @@ static void show_handover(struct table *t, const struct json *j)
 static void print_next(struct ctl *ctl, const struct json *j)
 {
 	const char *state = json_get_text(j, "state");
+	const char *id = ctl->args[0];
 
-	if (ctl->json || !state || strcmp(state, "aborting") != 0)
+	if (ctl->json || !state)
 		return;
-	fprintf(ctl->out,
-		"\nnext: if a host will not answer any more, fence it and see that it is "
-		"off, then\n"
-		"      vtpmctl handover resolve %s --runs-on HOST --host-is-off names "
-		"the other\n",
-		ctl->args[0]);
+	if (strcmp(state, "prepared") == 0 || strcmp(state, "offered") == 0)
+		fprintf(ctl->out, "\nnext: vtpmctl handover abort %s ends it at once\n",
+			id);
+	if (strcmp(state, "claimed") == 0)
+		fprintf(ctl->out,
+			"\nnext: it ends with the migration; where that is over, see "
+			"that "
+			"libvirtd and\n"
+			"      vtpm-client agent run on both hosts; vtpmctl handover "
+			"abort "
+			"%s calls it off\n",
+			id);
+	if (strcmp(state, "aborting") == 0)
+		fprintf(ctl->out,
+			"\nnext: if a host will not answer any more, fence it and see "
+			"that "
+			"it is off, then\n"
+			"      vtpmctl handover resolve %s --runs-on HOST --host-is-off "
+			"names the other\n",
+			id);
 }
 
 static bool show(struct ctl *ctl, const struct call *c, struct err *e)

@@ -103,10 +103,9 @@ static bool print_guests(struct ctl *ctl, struct err *e)
 	if (!table_print(&t, ctl->out, e))
 		return false;
 	fprintf(ctl->out,
-		"\nnext: on %s, vtpm-client migrate DOMAIN HOST moves a guest that "
-		"runs,\n"
-		"      with --cold one that is off; vtpmctl host drain %s shows what is "
-		"left\n",
+		"\nnext: on %s, vtpm-client migrate --all HOST URI moves all that run,\n"
+		"      vtpm-client migrate --cold GUEST HOST [URI] one that is off;\n"
+		"      vtpmctl host drain %s shows what is left\n",
 		ctl->args[0], ctl->args[0]);
 	return true;
 }

@@ -157,7 +157,7 @@ static bool fenced_lets_go(struct move *m, struct err *e)
 	return err_field(
 		e, ERR_PLACED_ELSEWHERE, "host",
 		"%s is fenced but may start from its copy until %s; wait, or say that "
-		"it is off until then (host_is_off)",
+		"it is off until then (host_is_off, --host-is-off)",
 		m->from.name, ends);
 }
 
