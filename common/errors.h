@@ -66,10 +66,10 @@
 	X(NOT_TOLD, "not_told", 409, 6, "A host must first say what it has of the guest", "vtpmctl handover show ID") \
 	X(NOT_PROVEN, "not_proven", 409, 6, "It is not proven that the guest ran elsewhere", "") \
 	/* policy */ \
-	X(PERMIT_MISSING, "permit_missing", 403, 7, "The owner has not permitted this", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create)") \
-	X(PERMIT_EXPIRED, "permit_expired", 403, 7, "The owner's permit has run out", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create)") \
-	X(PERMIT_USED, "permit_used", 403, 7, "The owner's permit was used already", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create)") \
-	X(PERMIT_FOREIGN, "permit_foreign", 403, 7, "The owner's permit is for another host, purpose or placement", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create)") \
+	X(PERMIT_MISSING, "permit_missing", 403, 7, "The owner has not permitted this", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create ID --purpose migrate-in --hosts HOST)") \
+	X(PERMIT_EXPIRED, "permit_expired", 403, 7, "The owner's permit has run out", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create ID --purpose migrate-in --hosts HOST)") \
+	X(PERMIT_USED, "permit_used", 403, 7, "The owner's permit was used already", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create ID --purpose migrate-in --hosts HOST)") \
+	X(PERMIT_FOREIGN, "permit_foreign", 403, 7, "The owner's permit is for another host, purpose or placement", "the owner: vtpmctl permit ID (for a move: vtpmctl grant create ID --purpose migrate-in --hosts HOST)") \
 	X(NOT_PLACED_HERE, "not_placed_here", 403, 7, "The instance is not placed on this host", "the operator: vtpmctl instance place ID HOST") \
 	X(HOST_UNSUPPORTED, "host_unsupported", 403, 7, "The host does not support this policy", "place the instance on a host that does") \
 	X(HOST_NOT_IN_SET, "host_not_in_set", 403, 7, "The host is outside the instance's host set", "") \

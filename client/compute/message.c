@@ -116,16 +116,17 @@ bool request_ask(const char *socket, const struct request *r, int64_t wait_ms,
 void refusal_next(const struct err *e, const char *instance, struct buf *ret)
 {
 	const char *next = err_info(e->kind)->next;
-	const char *id = instance != NULL ? strstr(next, " ID") : NULL;
+	const char *id;
 
-	if (id == NULL || (id[3] != '\0' && id[3] != ' ')) {
-		buf_add(ret, next);
-		return;
+	while (instance != NULL && (id = strstr(next, " ID")) != NULL &&
+	       (id[3] == '\0' || id[3] == ' ')) {
+		buf_add_bytes(ret, (struct view){ (const uint8_t *)next,
+						  (size_t)(id - next) });
+		buf_add(ret, " ");
+		buf_add_printable(ret, instance);
+		next = id + 3;
 	}
-	buf_add_bytes(ret, (struct view){ (const uint8_t *)next, (size_t)(id - next) });
-	buf_add(ret, " ");
-	buf_add_printable(ret, instance);
-	buf_add(ret, id + 3);
+	buf_add(ret, next);
 }
 
 void refusal_text(const struct err *e, const char *instance, struct buf *ret)

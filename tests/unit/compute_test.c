@@ -249,12 +249,14 @@ static void test_refusal(void)
 	refusal_text(&e, NULL, &text);
 	check("a refusal is one line without control characters, with what to do next",
 	      strcmp(text.at, "vtpm-client: two?lines?[31m; the owner: vtpmctl permit ID "
-			      "(for a move: vtpmctl grant create)\n") == 0);
-	err_set(&e, ERR_STATE_MISSING, "gone");
+			      "(for a move: vtpmctl grant create ID --purpose "
+			      "migrate-in --hosts HOST)\n") == 0);
+	err_set(&e, ERR_PERMIT_USED, "used");
 	refusal_text(&e, "0b361e4a-9e07-4dda-bd31-62f0de62e2f5", &named);
 	check("and can be typed as it is where the instance is known",
-	      strstr(named.at, "vtpmctl instance new-tpm "
-			       "0b361e4a-9e07-4dda-bd31-62f0de62e2f5\n") != NULL);
+	      strstr(named.at, "vtpmctl permit 0b361e4a-9e07-4dda-bd31-62f0de62e2f5 (") &&
+		      strstr(named.at, "vtpmctl grant create "
+				       "0b361e4a-9e07-4dda-bd31-62f0de62e2f5 --"));
 }
 
 static void test_socket(const char *dir)
