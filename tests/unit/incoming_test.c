@@ -38,8 +38,8 @@ static bool make(const char *dir, struct bed *b, struct err *e)
 	return path_set(&b->config.at.state, e, "%s", dir) &&
 	       path_set(&b->config.tpm_states, e, "%s/tpm", dir) &&
 	       broker_open(&b->config, &b->identity, &a->broker, e) &&
-	       watch_new(&a->watch, e) && marks_new(&a->asked, e) &&
-	       awaited_new(&a->awaited, e);
+	       spool_open(dir, &a->spool, e) && watch_new(&a->watch, e) &&
+	       marks_new(&a->asked, e) && awaited_new(&a->awaited, e);
 }
 
 static void end(struct bed *b)
@@ -47,6 +47,7 @@ static void end(struct bed *b)
 	awaited_free(b->agent.awaited);
 	marks_free(b->agent.asked);
 	watch_free(b->agent.watch);
+	spool_free(b->agent.spool);
 	broker_free(b->agent.broker);
 }
 
