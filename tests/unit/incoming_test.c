@@ -3,7 +3,7 @@
 #include "client/compute/incoming.h"
 
 #include "client/compute/moves.h"
-
+#include "tests/unit/agent_bed.h"
 #include "tests/unit/check.h"
 #include "tests/unit/state_dir.h"
 
@@ -13,46 +13,21 @@ static const struct uuid id = { "11111111-1111-4111-8111-111111111111" };
 static const struct uuid secret = { "22222222-2222-4222-8222-222222222222" };
 static const struct uuid another = { "33333333-3333-4333-8333-333333333333" };
 
-struct bed {
-	struct config config;
-	struct identity identity;
-	struct agent agent;
-};
-
-static bool make(const char *dir, struct bed *b, struct err *e)
+static bool make(const char *dir, struct agent_bed *b, struct err *e)
 {
-	static const char *const dirs[] = { "moves", "guests" };
-	static const char nobody[] = "https://127.0.0.1:1";
-	struct agent *a = &b->agent;
-	struct path path;
-
-	memcpy(b->config.url, nobody, sizeof(nobody));
-	a->config = &b->config;
-	a->clock = clock_system();
-	a->id = &b->identity;
-	a->wake = a->moved = -1;
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (!path_set(&path, e, "%s/%s", dir, dirs[i]) ||
-		    !file_make_dir(path.text, 0700, e))
-			return false;
-	return path_set(&b->config.at.state, e, "%s", dir) &&
-	       path_set(&b->config.tpm_states, e, "%s/tpm", dir) &&
-	       broker_open(&b->config, &b->identity, &a->broker, e) &&
-	       spool_open(dir, &a->spool, e) && watch_new(&a->watch, e) &&
-	       marks_new(&a->asked, e) && awaited_new(&a->awaited, e);
+	return agent_bed_make(dir, b, e) && spool_open(dir, &b->agent.spool, e) &&
+	       awaited_new(&b->agent.awaited, e);
 }
 
-static void end(struct bed *b)
+static void end(struct agent_bed *b)
 {
 	awaited_free(b->agent.awaited);
-	marks_free(b->agent.asked);
-	watch_free(b->agent.watch);
 	spool_free(b->agent.spool);
-	broker_free(b->agent.broker);
+	agent_bed_done(b);
 }
 
 /* Is what is recorded for a claim the hand-over that was consented to before? */
-static bool goes_by(struct bed *b, const char *mode, const struct uuid *of,
+static bool goes_by(struct agent_bed *b, const char *mode, const struct uuid *of,
 		    const char *purpose)
 {
 	struct awaited_guest before = { .handover = { .instance = id, .secret = *of },
@@ -80,7 +55,7 @@ static bool goes_by(struct bed *b, const char *mode, const struct uuid *of,
 int main(void)
 {
 	CLEANUP(state_dir_done) struct state_dir dir = state_dir_make();
-	struct bed b = { 0 };
+	struct agent_bed b = { 0 };
 	struct err e = { 0 };
 
 	check("there is an agent", make(dir.path, &b, &e));
